@@ -27,7 +27,7 @@ from ._patterns import (
     any_of,
     has_unknown,
     has_variable,
-    perhaps_glob,
+    perhaps_expression,
     pieces_of,
     resolve,
     searched,
@@ -205,7 +205,7 @@ class Condition:
     def _like_one(self, *texts: Pieces) -> Callable[[str], bool]:
         """Whether a value with unknown characters may match one of these texts."""
         compared = (tuple((text, wild and self._has_wildcards) for text, wild in pieces) for pieces in texts)
-        return any_of(map(perhaps_glob, compared), ignores_case=self._fold)
+        return any_of(map(perhaps_expression, compared), ignores_case=self._fold)
 
 
 def split_operator(operator: str) -> tuple[str, str, bool]:

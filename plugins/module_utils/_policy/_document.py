@@ -27,11 +27,11 @@ from ._patterns import (
     UndocumentedError,
     UnknownKeyError,
     any_of,
-    arn_glob,
-    glob,
+    arn_expression,
+    glob_expression,
     has_unknown,
     has_variable,
-    perhaps_glob,
+    perhaps_expression,
     pieces_of,
     resolve,
     searched,
@@ -82,7 +82,7 @@ class Names:
         self._templates = [value for value in values if variables and has_variable(value)]
         self._is_private = any(map(has_unknown, values))
         plain = tuple(pieces_of(value) for value in values if not (variables and has_variable(value)))
-        self._covers = any_of(map(glob, plain), ignores_case=True) if actions else _resources_like(plain)
+        self._covers = any_of(map(glob_expression, plain), ignores_case=True) if actions else _resources_like(plain)
         # Patterns without variables are compared many at once.
         self.steps = len(plain) // 50 + STEPS_OF_A_VARIABLE * variables_in(self._templates)
         self.searched = searched(values) + CHARACTERS * len(self._templates)
@@ -116,16 +116,18 @@ def _resources_like(texts: tuple[Pieces, ...]) -> Callable[[str], bool | None]:
     Wildcards match "within any ARN segment". The result is unknown for a wildcard that would have to match several
     segments.
     """
-    surely = any_of((glob(each) if each == _ALL else arn_glob(each) for each in texts), ignores_case=False)
+    surely = any_of(
+        (glob_expression(each) if each == _ALL else arn_expression(each) for each in texts), ignores_case=False
+    )
 
     @cache
-    def perhaps(pattern: Callable[[Pieces], str | re.Pattern[str]]) -> Callable[[str], bool]:
-        return any_of(map(pattern, texts), ignores_case=False)
+    def perhaps(expression: Callable[[Pieces], str]) -> Callable[[str], bool]:
+        return any_of(map(expression, texts), ignores_case=False)
 
     def like(name: str) -> bool | None:
         if surely(name):
             return True
-        return None if perhaps(perhaps_glob if has_unknown(name) else glob)(name) else False
+        return None if perhaps(perhaps_expression if has_unknown(name) else glob_expression)(name) else False
 
     return like
 

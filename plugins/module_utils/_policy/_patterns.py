@@ -155,27 +155,35 @@ def _value(body: str, context: Context) -> str | None:
 
 def glob(pieces: Pieces) -> str | re.Pattern[str]:
     """A text to compare with, or a pattern if it has wildcards: `*` matches any characters, `?` one."""
-    tokens = _tokens(pieces)
-    return _pattern(_expression(tokens, "."), tokens, pieces)
+    return _compiled(pieces, glob_expression)
 
 
 def arn_glob(pieces: Pieces) -> str | re.Pattern[str]:
     """The same for an ARN. Its six parts are "checked separately": no wildcard matches one of the first five colons."""
-    tokens = _tokens(pieces)
+    return _compiled(pieces, arn_expression)
+
+
+def glob_expression(pieces: Pieces) -> str:
+    """A text as a regular expression, see `glob`."""
+    return _expression(_tokens(pieces), ".")
+
+
+def arn_expression(pieces: Pieces) -> str:
+    """An ARN as a regular expression, see `arn_glob`."""
     parts: list[list[str]] = [[]]
-    for part in tokens:
+    for part in _tokens(pieces):
         if part == ":" and len(parts) < ARN_PARTS:
             parts.append([])
         else:
             parts[-1].append(part)
     expressions = [_expression(part, "[^:]" if number < ARN_PARTS else ".") for number, part in enumerate(parts, 1)]
-    return _pattern(":".join(expressions), tokens, pieces)
+    return ":".join(expressions)
 
 
-def perhaps_glob(pieces: Pieces) -> re.Pattern[str]:
-    """A pattern for every name that may match the text, whatever its ANY_... characters stand for."""
+def perhaps_expression(pieces: Pieces) -> str:
+    """A regular expression for every name that may match the text, whatever its ANY_... characters stand for."""
     tokens = (re.sub("[A-Za-z0-9]", _or_unknown, token) for token in _tokens(pieces))
-    return re.compile(_expression(tokens, "."), re.DOTALL)
+    return _expression(tokens, ".")
 
 
 def _or_unknown(character: re.Match[str]) -> str:
@@ -201,9 +209,8 @@ def readable(name: str) -> str:
     return name
 
 
-def any_of(texts: Iterable[str | re.Pattern[str]], *, ignores_case: bool) -> Callable[[str], bool]:
-    """A function that tells whether a name is one of these texts and patterns."""
-    expressions = [text.pattern if isinstance(text, re.Pattern) else re.escape(text) for text in texts]
+def any_of(expressions: Iterable[str], *, ignores_case: bool) -> Callable[[str], bool]:
+    """A function that tells whether a name is like one of these regular expressions."""
     # ASCII alone: else the Kelvin sign would be a k, and the long s of old prints an s.
     flags = re.DOTALL | re.IGNORECASE | re.ASCII if ignores_case else re.DOTALL
     pattern = re.compile("|".join(f"(?:{each})" for each in expressions) or r"(?!)", flags)
@@ -242,7 +249,7 @@ def _kept(expression: str) -> str:
     return f"(?=(?P<{group}>{expression}))(?P={group})"
 
 
-def _pattern(expression: str, tokens: Sequence[str], pieces: Pieces) -> str | re.Pattern[str]:
-    if "*" in tokens or "?" in tokens:
-        return re.compile(expression, re.DOTALL)
+def _compiled(pieces: Pieces, expression: Callable[[Pieces], str]) -> str | re.Pattern[str]:
+    if any(wild and ("*" in text or "?" in text) for text, wild in pieces):
+        return re.compile(expression(pieces), re.DOTALL)
     return "".join(text for text, _wild in pieces)
