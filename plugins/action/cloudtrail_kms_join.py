@@ -77,7 +77,8 @@ class ActionModule(ActionBase):
         screen = Screen(no_log=self._task.no_log)
         previous = previous_of(run_options)
         audit = audit_by_variables(audit) if run_options["variables"] else audit
-        screen.show(table_of(run_options["table"], audit, {}, previous))
+        compared = previous.comparison(audit) if previous else None
+        screen.show(table_of(run_options["table"], audit, {}, compared))
         failing = failing_accounts(run_options, audit, previous=previous)
         hosts = variables["ansible_play_batch"]
         parts = {host: parts_of_hosts([HostAccount(host=host)], audit, failing, {})[host] for host in hosts}

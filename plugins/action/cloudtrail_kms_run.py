@@ -109,9 +109,10 @@ class ActionModule(ActionBase):
             result["backup_path"] = options["backup_path"]
         previous = previous_of(run_options, self._play)
         is_diff_shown = self._task.diff and bool(result.get("diff")) and screen.diff(result["diff"])
-        is_shown = screen.show(table_of(run_options["table"], audit, result, previous))
-        registered: dict[str, Any] = {name: result[name] for name in ("changed", "backup_path") if name in result}
         present = audit or last_read(result)
+        compared = previous.comparison(present) if previous else None
+        is_shown = screen.show(table_of(run_options["table"], audit, result, compared))
+        registered: dict[str, Any] = {name: result[name] for name in ("changed", "backup_path") if name in result}
         shown: dict[str, Any] = {"is_shown": is_shown, "is_diff_shown": is_diff_shown, "previous": previous}
         registered |= judge(run_options, hosts or [_alone(variables)], present, result, **shown)
         more: dict[str, Any] = {"play": self._play, "backup": result.get("backup_path"), "previous": previous}

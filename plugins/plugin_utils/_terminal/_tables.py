@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from ...module_utils._printable import printable
-from .._reports import Previous, change_rows
+from .._reports import change_rows
 from ._enforcement import render_enforcement
 from ._grid import Paint, legible
 from ._screen import Table
@@ -28,17 +28,16 @@ def table_of(
     form: str | None,
     audit: Mapping[str, Any] | None,
     enforcement: Mapping[str, Any],
-    previous: Previous | None = None,
+    comparison: Mapping[str, Any] | None = None,
 ) -> Table | None:
     """Return the table of an audit, or else of an enforcement, in the requested form or in the one that fits its size.
 
-    Under the table stands what changed since the `previous` report; of an enforcement, until before it.
+    Under the table stands the `comparison` with the previous report.
     """
     accounts = (audit or enforcement["before"])["accounts"]
     form = form or ("full" if len(accounts) <= MOST_IN_FULL else "short")
     if form == "none":
         return None
-    comparison = previous.comparison(audit or enforcement["before"]) if previous else None
     if audit:
         table: Table = partial(render if form == "full" else render_short, audit)
     else:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from ansible.errors import AnsibleActionFail
@@ -24,6 +24,8 @@ from tests.unit.checks.build import ACCOUNT
 from tests.unit.reports.history import ONE, TWO, arn, on, row, with_status
 
 UNUSABLE = "The previous report {path} is not used: "
+
+Captured: TypeAlias = pytest.CaptureFixture[str]
 
 
 def save(path: Path, document: Any) -> str:
@@ -46,7 +48,7 @@ def failing(*statuses: str, account_id: str = ONE) -> dict[str, Any]:
     return row(account_id, *trails, verdict=verdict)
 
 
-def test_the_table_and_the_last_lines_say_what_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_and_the_last_lines_say_what_changed(tmp_path: Path, capsys: Captured) -> None:
     path = save(tmp_path / "earlier.json", on(0, failing("fail", "pass", "fail")))
     result = compared(path, on(1, failing("fail", "fail", "pass")))
     shown = capsys.readouterr().out.splitlines()
@@ -79,7 +81,7 @@ def test_without_the_option_nothing_is_compared(tmp_path: Path) -> None:
     assert "comparison" not in json.loads(Path(result["reports"][0]).read_text(encoding="utf-8"))
 
 
-def test_more_than_ten_of_a_kind_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_more_than_ten_of_a_kind_are_counted(tmp_path: Path, capsys: Captured) -> None:
     path = save(tmp_path / "earlier.json", on(0, failing("pass")))
     compared(path, on(1, failing(*["fail"] * 13)))
     lines = capsys.readouterr().out.splitlines()
@@ -378,15 +380,17 @@ def test_a_join_is_compared_and_its_reports_may_have_been(tmp_path: Path) -> Non
     assert joined["comparison"]["previous"] == {"generated_at": yesterday["generated_at"]}
 
 
-def test_an_enforcement_is_judged_by_what_it_leaves_and_shows_what_it_found(tmp_path: Path) -> None:
-    """It is compared before and after: what it fixed is fixed."""
+def test_an_enforcement_is_compared_as_it_leaves_the_accounts(tmp_path: Path, capsys: Captured) -> None:
+    """What it fixed is fixed, in the rows below the table as in the sentence. A plan says what stands now."""
     fails = audit(account("non_compliant", trail("main", "non_compliant", finding("key_is_usable"))))
     passes = audit(account("compliant", trail("main", "compliant", finding("key_is_usable", "pass"))))
     path = save(tmp_path / "earlier.json", {**passes, "generated_at": "2026-11-22T08:00:00+00:00"})
     told = enforcement("applied", before=fails, after=passes)
     result = run(told, mode="enforce", previous=path, fail_on="new", reports=["json"], report_dir=str(tmp_path))
     assert (result["failing"], result["comparison"]["sentence"]) == (0, "No new failures")
+    assert "\nworse  " not in capsys.readouterr().out
     plan = enforcement("planned", before=fails, after=passes)
     result = run(plan, mode="enforce", previous=path, fail_on="new", fail_on_drift=True, check_mode=True, play="plan")
     assert (result["failing"], result["comparison"]["sentence"]) == (1, "1 new failure")
+    assert "\nworse  " in capsys.readouterr().out
     assert "key_is_usable (fail)" in part(result)["reason"]
