@@ -18,7 +18,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import (
+    AccountVerdict,
+    assess,
+    budget_of,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Snapshot
@@ -245,13 +249,18 @@ def of_many(policies: list[str]) -> Snapshot:
 OF_ACCOUNT = "more than the 20,000,000 steps that all findings of an account may take together"
 
 
+def audited(read: Snapshot) -> AccountVerdict:
+    """What an audit says of an account."""
+    return assess(read, Settings(), budget_of(read, Settings()))
+
+
 def test_many_trails_of_an_account_are_judged_within_one_sum(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first trail gets all that a finding may take, another the rest, and the last nothing."""
     monkeypatch.setattr(_budget, "FINDINGS_OF_AN_ACCOUNT", 4)
     text = build.policy(build.ROOT, build.ENCRYPT, *PRODUCTS["names and services"], build.DESCRIBE, build.DECRYPT)
     read = of_many([text] * 10)
-    trails = assess(read, Settings()).trails
-    assert calls(lambda: assess(read, Settings())) < 10 * 4 * steps
+    trails = audited(read).trails
+    assert calls(lambda: audited(read)) < 10 * 4 * steps
     found = [each for trail in trails for each in trail.findings if each.rule == "key_policy_is_scoped"]
     assert {each.status for each in found} == {"unknown"}
     assert "1,000,000 steps that a finding may take" in found[0].message
@@ -263,10 +272,8 @@ def test_many_trails_of_an_account_are_judged_within_one_sum(steps: int, monkeyp
 def test_policies_that_take_more_than_the_sum_to_read_are_not_read() -> None:
     wild = {**STRANGER, "Condition": {"StringLike": {"kms:EncryptionContext:aws:s3:arn": "*a" * 15_000}}}
     read = of_many([build.policy(build.ROOT, build.ENCRYPT, {**wild, "Sid": f"s{number}"}) for number in range(40)])
-    assert calls(lambda: assess(read, Settings())) < 1_000_000
-    (found,) = (
-        each for each in assess(read, Settings()).trails[0].findings if each.rule == "key_policy_allows_encrypt"
-    )
+    assert calls(lambda: audited(read)) < 1_000_000
+    (found,) = (each for each in audited(read).trails[0].findings if each.rule == "key_policy_allows_encrypt")
     assert (found.status, OF_ACCOUNT in found.message) == ("unknown", True)
 
 
@@ -274,8 +281,21 @@ def test_an_account_with_all_trails_that_aws_allows_is_far_from_the_sum(monkeypa
     """One trail in each of 34 Regions, under a key of its own; AWS allows five (CloudTrail guide, "Quotas")."""
     monkeypatch.setattr(_budget, "FINDINGS_OF_AN_ACCOUNT", _budget.FINDINGS_OF_AN_ACCOUNT // 10)
     texts = [new_key_policy(Required(build.KEY_ARN, (f"{build.TRAIL_ARN}{n}",))).to_json() for n in range(34)]
-    found = [each for trail in assess(of_many(texts), Settings()).trails for each in trail.findings]
+    found = [each for trail in audited(of_many(texts)).trails for each in trail.findings]
     assert {each.status for each in found if each.rule.startswith("key_policy_")} == {"pass"}
+
+
+def test_what_decides_on_a_write_has_the_steps_of_each_finding() -> None:
+    """Else a restore would not see what it takes from a trail, for the policies of others."""
+    long = [f"arn:aws:iam::{build.ACCOUNT}:role/{'a' * 1_000}{number}" for number in range(28)]
+    filler = {**build.service("Filler", "kms:DescribeKey"), "Condition": {"StringEquals": {"aws:PrincipalArn": long}}}
+    texts = [build.policy(build.ROOT, build.DESCRIBE, {**filler, "Sid": f"s{number}"}) for number in range(40)]
+    read = of_many(texts)
+    statuses = [
+        {each.status for trail in verdict.trails for each in trail.findings if each.rule == "key_policy_allows_encrypt"}
+        for verdict in (audited(read), assess(read, Settings()))
+    ]
+    assert statuses == [{"unknown"}, {"fail"}]
 
 
 def test_a_rule_that_asks_no_policy_is_not_judged_at_the_moments_of_one() -> None:

@@ -11,6 +11,7 @@ from ._assess import (
     TrailVerdict,
     addressed,
     assess,
+    budget_of,
     literal_verdict,
     roll_up,
     subject_of,

@@ -94,16 +94,24 @@ def roll_up(bad: str, good: str, verdicts: list[str], *, complete: bool) -> str:
     return good if verdicts else "no_trails"
 
 
-def assess(snapshot: Snapshot, settings: Settings) -> AccountVerdict:
-    """Judge every trail of the snapshot by every rule that is not off. Pure: the same in, the same out."""
+def assess(snapshot: Snapshot, settings: Settings, budget: Budget | None = None) -> AccountVerdict:
+    """Judge every trail of the snapshot by every rule that is not off. Pure: the same in, the same out.
+
+    An audit has a `budget` for all findings together, see `budget_of`. What decides on a write has none: the finding of
+    a trail must not hang on the policies of others.
+    """
     closed_count = settings.closed_regions == "unknown" and bool(snapshot.closed_regions)
-    budget = Budget.of_account(len(settings.readers), _policies(snapshot.keys.values(), snapshot.buckets.values()))
     findings = {trail.arn: _findings(snapshot, trail, settings.of(trail), budget) for trail in snapshot.trails}
     return AccountVerdict(
         snapshot=snapshot,
         trails=tuple(TrailVerdict(trail, findings[trail.arn]) for trail in snapshot.trails),
         complete=not snapshot.errors and not closed_count,
     )
+
+
+def budget_of(snapshot: Snapshot, settings: Settings) -> Budget:
+    """What all findings of an account may take together."""
+    return Budget.of_account(len(settings.readers), _policies(snapshot.keys.values(), snapshot.buckets.values()))
 
 
 def unused_exceptions(judged: Iterable[tuple[str, Settings, Collection[Trail]]]) -> tuple[str, ...]:
@@ -152,16 +160,16 @@ def subject_of(snapshot: Snapshot, trail: Trail, settings: Settings) -> Subject:
     )
 
 
-def _findings(snapshot: Snapshot, trail: Trail, settings: Settings, budget: Budget) -> tuple[Finding, ...]:
-    subject = replace(subject_of(snapshot, trail, settings), budget=budget)
+def _findings(snapshot: Snapshot, trail: Trail, settings: Settings, budget: Budget | None) -> tuple[Finding, ...]:
+    subject = subject_of(snapshot, trail, settings)
     levels = {name: settings.levels.get(name, rule.level) for name, rule in RULES.items()}
     judged = (name for name, rule in RULES.items() if levels[name] != "off" and rule.is_asked(settings))
-    return tuple(_finding(RULES[name], levels[name], subject) for name in judged)
+    return tuple(_finding(RULES[name], levels[name], subject, budget) for name in judged)
 
 
-def _finding(rule: Rule, level: Level, subject: Subject) -> Finding:
+def _finding(rule: Rule, level: Level, subject: Subject, budget: Budget | None) -> Finding:
     """Judge one rule. What AWS only counts as advice stays advice, even if the rule is required."""
-    result, trail = rule.completed(subject, judge_with_windows(rule.judge, subject)), subject.trail
+    result, trail = rule.completed(subject, judge_with_windows(rule.judge, subject, budget)), subject.trail
     said = {name: value for name, value in vars(result).items() if name != "advice"}
     owner = "" if trail.ownership == "owned" else trail.account_id
     said["remediation"] = addressed(result.remediation, owner, is_unread=bool(result.unread))
@@ -222,13 +230,13 @@ def _decision(exception: TrailException) -> ExceptionEvidence:
     return {"reason": exception.reason, "owner": exception.owner, "expires": exception.expires.isoformat()}
 
 
-def judge_with_windows(judge: Callable[[Subject], Result], subject: Subject) -> Result:
+def judge_with_windows(judge: Callable[[Subject], Result], subject: Subject, budget: Budget | None) -> Result:
     """Judge a rule now and, if it asks a policy and passes, at the moments that a policy names.
 
-    If it fails there, that is advice. All moments share one budget, which is a part of the account's. If it does not
-    suffice, the result for later moments is unknown.
+    If it fails there, that is advice. All moments share one budget, which is a part of the account's if that has one.
+    If it does not suffice, the result for later moments is unknown.
     """
-    subject = replace(subject, budget=Budget.of(len(subject.settings.readers), subject.budget))
+    subject = replace(subject, budget=Budget.of(len(subject.settings.readers), budget))
     result = judge(subject)
     for moment, tried in _moments(subject) if result.status == "pass" and subject.budget.is_used else ():
         later = judge(replace(subject, read_at=tried))

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 
 from .._model import Bucket, Finding, Key, LeftToOwnerError, Level, ReaderCalls, Snapshot
 from .._policy import ALTERNATIVES, Request, example_of, has_unknown, object_request, reader_request
-from ._assess import assess, subject_of
+from ._assess import assess, budget_of, subject_of
 from ._own_side import simulated_as
 from ._rules import RULES
 from ._subject import Settings, Subject
@@ -100,8 +100,10 @@ _OF_WHO_IS_KEPT_OUT = "key_policy_is_scoped"
 def keys_needing_second_policy(settings: Settings, snapshot: Snapshot) -> frozenset[str]:
     """The keys whose second policy could change a verdict on an account that was read."""
     owners = {each: _of_second_policy(their) for each, their in settings.of_owners.items()}
-    judged = assess(snapshot, replace(_of_second_policy(settings), of_owners=owners))
-    arns = (each.trail.kms_key_arn or "" for each in judged.trails if any(map(_hangs_on_it, each.findings)))
+    budget = budget_of(snapshot, settings)
+    judged = assess(snapshot, replace(_of_second_policy(settings), of_owners=owners), budget)
+    hanging = (each for each in judged.trails if budget.is_exhausted or any(map(_hangs_on_it, each.findings)))
+    arns = (each.trail.kms_key_arn or "" for each in hanging)
     keys = [key for arn in arns if isinstance(key := snapshot.keys.get(arn), Key)]
     return frozenset(key.arn for key in keys if key.manager == "CUSTOMER" and isinstance(key.policy, str))
 

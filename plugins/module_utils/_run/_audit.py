@@ -17,6 +17,7 @@ from .._checks import (
     AccountVerdict,
     Settings,
     assess,
+    budget_of,
     calls_of_readers,
     digest_folders,
     keys_needing_second_policy,
@@ -103,4 +104,4 @@ def _judged(snapshot: Snapshot, settings: Settings, region: str) -> AccountVerdi
     def unread(*errors: ReadError) -> AccountVerdict:
         return assess(Snapshot(snapshot.account_id, snapshot.partition, snapshot.read_at, errors=errors), settings)
 
-    return contain_failures(lambda: assess(snapshot, settings), unread, region)
+    return contain_failures(lambda: assess(snapshot, settings, budget_of(snapshot, settings)), unread, region)
