@@ -307,6 +307,7 @@ class TrailProof:
     `files` are logs, empty where the option proof asks for events alone; an error there is of the folder at its place.
     `digest` is the newest digest file of the home Region, or None if none was read.
     `key_since` is when an UpdateTrail gave the trail its present key; None where the history does not hold that.
+    `unasked`: why nobody can tell whether a trail that is gone left a log under another key.
     """
 
     trail: LastChange | ReadError
@@ -316,6 +317,7 @@ class TrailProof:
     files: tuple[DeliveredFile | ReadError, ...] = ()
     digest: DeliveredFile | ReadError | None = None
     key_since: datetime | None = None
+    unasked: ReadError | None = None
 
 
 @dataclass(frozen=True)

@@ -53,8 +53,11 @@ def with_proofs(
     owners = {trail.account_id for trail in unsettled}
     left = {owner: _logs_left(pool, account, snapshot, history, owner) for owner in owners}
     for trail in unsettled:
-        changes = [proofs[trail.arn].trail, *left[trail.account_id]]
-        proofs[trail.arn] = replace(proofs[trail.arn], trail=_latest(changes))
+        changes = left[trail.account_id]
+        known = [each for each in changes if isinstance(each, LastChange)]
+        unasked = next((each for each in changes if isinstance(each, ReadError)), None)
+        latest = _latest([proofs[trail.arn].trail, *known])
+        proofs[trail.arn] = replace(proofs[trail.arn], trail=latest, unasked=unasked)
     return replace(snapshot, proofs=proofs, former_keys=tuple(_former_keys(pool, account, snapshot, history)))
 
 

@@ -92,6 +92,10 @@ def encryption_is_proven(subject: Subject) -> Result:
         missing: Evidence = {"missing": ["a log that was delivered since the trail got this key"]}
         return Result("unknown", "No log is known that was delivered since the trail got this key.", _WAIT, missing)
     other = next(_under_another_key(subject, proof), None)
+    unasked = proof.unasked or (proof.trail if isinstance(proof.trail, ReadError) else None)
+    if other and unasked:
+        how = f"whose newest log {other.name} is encrypted {encryption_of(other)}"
+        return _unread([(f"The history of the trail, and of others that may have left logs, {how},", unasked)])
     if other:
         return _refuted(subject, proof, other)
     proofs = proven(subject)
@@ -178,14 +182,17 @@ def _sharing(subject: Subject, folder: LogFolder) -> list[Trail]:
 def _under_another_key(subject: Subject, proof: TrailProof) -> Iterator[DeliveredFile]:
     """The logs that show another key, or none, though they were delivered well after the trail got its key.
 
+    Where nobody knows when it got that, those of the last day: then nothing is proven, and nothing refuted.
+
     Nobody can tell for an organization trail, because changes by a delegated administrator are recorded in its own
     account, nor for a folder to which other trails deliver.
     """
     changed = proof.trail
-    if subject.trail.organization_trail or not isinstance(changed, LastChange):
+    if subject.trail.organization_trail:
         return
+    since = changed.since + MARGIN if isinstance(changed, LastChange) else subject.read_at - UNREAD_FOR
     for file in _logs(subject, proof):
-        is_later = file.at and file.at > changed.since + MARGIN
+        is_later = file.at and file.at > since
         if is_later and not is_under_key(subject, file) and not _sharing(subject, file.folder):
             yield file
 
@@ -381,12 +388,8 @@ def _file_notes(subject: Subject, proof: TrailProof) -> Iterator[str]:
         yield f"Logs do not tell whose they are: {listing(sorted(names)[:MOST_NAMED])} may deliver to the same folders."
     if any(not _may_be_its_own(subject, each) for each in files):
         yield "A log was found that is newer than the last delivery of the trail."
-    if all(is_under_key(subject, each) for each in files):
-        return
-    if subject.trail.organization_trail:
+    if subject.trail.organization_trail and any(not is_under_key(subject, each) for each in files):
         yield "A log shows another key, but what a delegated administrator changes is recorded in its own account."
-    elif isinstance(proof.trail, ReadError):
-        yield "A log shows another key, or none, but a trail that was deleted or moved may have left it."
 
 
 def _unread(unread: _Unread, use: str = "") -> Result:

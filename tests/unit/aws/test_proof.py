@@ -277,7 +277,7 @@ TRAIL_CASES: Mapping[str, tuple[str, dict[str, Any], str, str]] = {
             "trails": {"main": TRAIL | {"log_key": "old-key"}},
         },
         "unknown",
-        "A log shows another key, or none, but a trail that was deleted or moved may have left it.",
+        "and of others that may have left logs, whose newest log AWSLogs/111111111111/CloudTrail/eu-central-1/",
     ),
     "a bucket created anew": (
         "objects",

@@ -167,3 +167,23 @@ def test_a_log_of_a_member_proves_its_folder_or_leaves_it_open(member: dict[str,
     logs = (replace(LOG, folder=OWN), replace(LOG, **{"folder": MEMBER, **member}))
     found = judged(replace(HOUR_OLD, files=logs), organization_trail=True)
     assert (found.status, words in found.message) == ("pass", True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "minutes", "status"),
+    [
+        pytest.param({"unasked": HISTORY_DENIED}, 5, "unknown", id="another Region, fresh log"),
+        pytest.param({"trail": HISTORY_DENIED}, 5, "unknown", id="its own Region, fresh log"),
+        pytest.param({"trail": HISTORY_DENIED}, 2_000, "pass", id="its own Region, log of the day before"),
+        pytest.param({"trail": HOUR, "unasked": HISTORY_DENIED}, 70, "pass", id="another Region, before the change"),
+        pytest.param({}, 5, "fail", id="all could be asked"),
+    ],
+)
+def test_where_a_log_shows_another_key_no_other_folder_proves(
+    fields: dict[str, Any], minutes: int, status: str
+) -> None:
+    """Nobody could ask whether a trail that is gone left it: then it refutes nothing, and nothing passes beside it."""
+    western = replace(LOG, folder=WEST, key_arn=OTHER_KEY, at=ago(minutes))
+    found = judged(replace(PROOF, files=(LOG, western), **fields))
+    assert found.status == status
+    assert ("is encrypted under arn:aws:kms:us-east-1" in found.message) == (status != "pass")
