@@ -208,9 +208,7 @@ class InventoryModule(AWSInventoryBase):
         except (AwsError, SelectionError) as error:
             raise AnsibleParserError(printable(str(error))) from None  # Ansible would say it twice
         if any(account.state is None for account in accounts):
-            self.warn(
-                "This AWS SDK is too old to tell the State of accounts: all are taken to be in use. Update boto3."
-            )
+            self.warn("This AWS SDK is too old to show the State of accounts, so all count as in use. Update boto3.")
         self.inventory.add_group(GROUP)
         # The management account comes last, so that a run in batches begins with others.
         for account in sorted(accounts, key=lambda account: account.management):

@@ -366,7 +366,7 @@ changes:
     operation:
       description: The AWS operation, one of C(CreateKey), C(CreateAlias), C(PutKeyPolicy), C(CancelKeyDeletion),
         C(EnableKey), C(PutBucketPolicy), C(CreateTrail), C(UpdateTrail), C(StartLogging) and C(EnableKeyRotation); in
-        check mode also C(CreateBucket), of O(create_trail.new_bucket), which is to be created before the run.
+        check mode also C(CreateBucket), if O(create_trail.new_bucket) says that the bucket will be created first.
       type: str
       sample: UpdateTrail
     resource:

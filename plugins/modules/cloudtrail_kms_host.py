@@ -64,7 +64,7 @@ EXAMPLES = r"""
   run_once: true
   register: audit
 
-- name: Fail each host whose account does not comply
+- name: Fail each host whose account is not compliant
   aws_baseline.cloudtrail.cloudtrail_kms_judge:
     run: audit
 """

@@ -33,7 +33,7 @@ seealso:
 
 EXAMPLES = r"""
 # The tasks before it are in the examples of cloudtrail_kms_host.
-- name: Fail each host whose account does not comply
+- name: Fail each host whose account is not compliant
   aws_baseline.cloudtrail.cloudtrail_kms_judge:
     run: audit
 """

@@ -54,7 +54,7 @@ options:
     default: []
   mode:
     description:
-      - V(audit) reads and judges. V(enforce) also changes what does not comply.
+      - V(audit) reads and judges. V(enforce) also changes what is not compliant.
       - An audit ignores the options that apply only to an enforcement, so that one set of options works for both.
       - V(restore) puts back what the files in C(restore) hold, and fails if there are none.
     type: str

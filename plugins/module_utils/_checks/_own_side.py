@@ -88,14 +88,14 @@ def _answered(found: Simulation, call: SimulatedCall, what: str) -> OwnSide:
         return OwnSide(
             Own.OPEN,
             f"Whether its own policies allow {what} depends on {listing(sorted(found.missing))}, which IAM's simulator "
-            "was not told.",
+            "was not given.",
             f"Allow {call.principal} {call.action} without a condition on it to be sure.",
         )
     if found.allowed_by_organization is False:
         return OwnSide(
             Own.BY_ORGANIZATION,
             f"A service control policy of its organization denies {what}, perhaps only for want of a condition key "
-            "that IAM's simulator was not told.",
+            "that IAM's simulator was not given.",
             f"In the organization of account {Caller(call.principal).account}, let the service control policies allow "
             f"{call.principal} {call.action}.",
         )

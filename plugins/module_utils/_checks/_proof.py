@@ -301,7 +301,7 @@ def _refuted(subject: Subject, proof: TrailProof, file: DeliveredFile) -> Result
         "fail",
         f"The log {file.name} of {clock(file.at)} is encrypted {encryption_of(file)}, not under the trail's key "
         f"{subject.trail.kms_key_arn}. It was delivered more than 15 minutes {_after(proof.trail, 'the trail')}.",
-        "Find out who wrote this log, or what encrypts the objects of the bucket anew (a copy, a replication, a batch "
+        "Find out who wrote this log, or what re-encrypts the objects of the bucket (a copy, a replication, a batch "
         "operation). Until then nothing shows that the logs are under the trail's key.",
         {**_evidence(subject, proof), "refuted_by": file.name or ""},
     )

@@ -109,7 +109,7 @@ class Rounds:
             self.errors += [applied.stale] if applied.stale else []
             raise
         if applied.stale:
-            self._warnings.append(f"{applied.stale} The rest was planned anew.")
+            self._warnings.append(f"{applied.stale} The rest was planned again.")
         elif plan.changes:
             self._warnings.append(f"After the last write, {_in_words(plan)} was still to do.")
         if not plan.changes:

@@ -116,7 +116,7 @@ def _refuse_templates(run_options: Mapping[str, Any]) -> None:
     for name in ("report_dir", "report_bucket", "report_prefix"):
         if run_options[name] and no_template(run_options[name]) != run_options[name]:
             raise AnsibleActionFail(
-                f"Option {name}: {run_options[name]!r} would be evaluated as a template where it is handed on. Give "
+                f"Option {name}: {run_options[name]!r} would be evaluated as a template when it is passed on. Use "
                 "one without {{, {% and {#; a name or tag of an account may have brought them."
             )
 

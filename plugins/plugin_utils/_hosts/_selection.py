@@ -47,7 +47,7 @@ class Selection:
             for account_id in options[option]:
                 if not (isinstance(account_id, str) and ACCOUNT_ID.fullmatch(account_id)):
                     raise SelectionError(
-                        f"Option {option}: {account_id!r} is not an account id. It has 12 digits, and stands in quotes."
+                        f"Option {option}: {account_id!r} is not an account id. Write its 12 digits in quotes."
                     )
         role_name, external_id = options["role_name"], options["external_id"]
         if role_name is not None and not _ROLE_NAME.fullmatch(role_name):
@@ -109,7 +109,7 @@ def select(accounts: Sequence[OrganizationAccount], selection: Selection) -> lis
         raise SelectionError(f"Option include_accounts: the organization has no account {', '.join(absent)}.")
     _refuse_unknown_ous(accounts, selection.ous)
     if selection.states and any(account.state is None for account in accounts):
-        raise SelectionError("Option states: this AWS SDK is too old to tell the State of accounts. Update boto3.")
+        raise SelectionError("Option states: this AWS SDK is too old to show the State of accounts. Update boto3.")
     return [account for account in accounts if _wanted(account, selection)]
 
 

@@ -17,7 +17,7 @@ _WORDS = {
     "rules_off": "rules off: ",
     "rules_lowered": "rules lowered to advised: ",
 }
-_NOT_KNOWN = "not known, as the audit is from before reports told it"
+_NOT_KNOWN = "unknown, because an older version wrote the report"
 # A line that a person reads names so many accounts, or principals: an audit of many has one role in all of them.
 _NAMED = 3
 

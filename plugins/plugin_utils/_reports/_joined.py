@@ -76,7 +76,7 @@ def unchecked(variables: Mapping[str, Any]) -> str:
     if _accounts_of(variables):
         return ""
     return (
-        "Whether an account is missing from the reports cannot be told: the inventory has no accounts. Give the one "
+        "It is unknown whether an account is missing from the reports: the inventory has no accounts. Give the one "
         "that was audited, by -i. Its accounts are the hosts of the group aws_accounts, else those named by an id."
     )
 

@@ -15,7 +15,7 @@ from tests.unit.action.audits import NARROWED, account, audit
 
 NOTHING: dict[str, list[str]] = {"regions": [], "trails": [], "rules_off": [], "rules_lowered": []}
 WORDS = "only regions us-east-1; rules off: key_is_usable"
-NOT_KNOWN = "not known, as the audit is from before reports told it"
+NOT_KNOWN = "unknown, because an older version wrote the report"
 
 
 def accounts(verdict: str, *narrowed: Any) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def test_a_key_given_to_the_trail_meanwhile_is_not_overwritten_unseen(
     assert outcome.backup is not None
     (row,) = outcome.backup.trail_keys
     assert (row.before, row.after) == (trail["KmsKeyId"] if to_the_requested else other, requested)
-    told = f"Somebody else has changed the key of {arn} to {other}. The rest was planned anew."
+    told = f"Somebody else has changed the key of {arn} to {other}. The rest was planned again."
     assert (told in outcome.warnings) is not to_the_requested
     assert lab.writes().count("UpdateTrail") == (1 if to_the_requested else 2)  # with somebody else's
 
