@@ -213,6 +213,8 @@ def _fields(kind: type) -> dict[str, Check]:
     }
 
 
+# What key_is_usable says of a key.
+_OF_KEY = frozenset({"state", "usage", "spec"})
 _EVIDENCE, _OF_READER = _fields(Evidence), _fields(ReaderEvidence)
 _reader = _object({name: _OF_READER[name] for name in ReaderEvidence.__required_keys__}, _OF_READER)
 _READER = re.compile("arn:aws[a-z-]*:.*", re.DOTALL)
@@ -238,6 +240,9 @@ def _trail_agrees(trail: Mapping[str, Any]) -> None:
         evidence = finding["evidence"]
         if "command" in finding and not is_command(finding["command"], trail):
             raise ShapeError(f"{shown(finding['command'])} is not a command of an audit.", finding["rule"], "command")
+        of_key = _OF_KEY & evidence.keys()
+        if of_key and (of_key != _OF_KEY or not trail["kms_key_arn"]):
+            raise ShapeError("state, usage and spec stand together, and only of a trail with a key.", finding["rule"])
         older, since = evidence.get("older_logs"), evidence.get("encrypted_since")
         if older is not None and not (since and older and are_for_older_logs(older, since, trail)):
             raise ShapeError("these are not the commands of an audit.", finding["rule"], "older_logs")

@@ -251,6 +251,7 @@ PARTS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "bucket": (f"{IN_ACCOUNT}, bucket ", lambda it: account(it)["buckets"][0]),
     "finding": (f"{IN_FINDING}, ", finding),
     "odd finding": (f"{IN_TRAIL}, finding ", finding),
+    "evidence in trail": (f"{IN_TRAIL}, ", lambda it: finding(it)["evidence"]),
     "evidence": (f"{IN_FINDING}, evidence, ", lambda it: finding(it)["evidence"]),
 }
 MALFORMED: list[tuple[str, dict[str, Any], str]] = [
@@ -319,6 +320,7 @@ MALFORMED: list[tuple[str, dict[str, Any], str]] = [
     ("finding", {"settings": ["key_id"]}, "settings: 'key_id' is not options, each true or in words"),
     ("finding", {"evidence": []}, "evidence: [] is no object."),
     ("evidence", {"more": 1}, "more: no report has this field."),
+    ("evidence in trail", {"state": GONE}, "key_is_usable: state, usage and spec stand together, and only of a trail"),
     ("evidence", {"is_logging": 0}, "is_logging: 0 is not true or false."),
     ("evidence", {"latest_delivery_time": "soon"}, "latest_delivery_time: 'soon' is not a time"),
     ("evidence", {"arn:aws:iam::1:role/a": {"reason": ""}}, "arn:aws:iam::1:role/a, outcome: is missing."),
