@@ -90,12 +90,16 @@ def read_backups(paths: Iterable[str]) -> tuple[Backup, ...]:
 
     It has the rows of all runs, of which a resource may have several. Raises BackupError where a file cannot be used.
     """
-    by_account: dict[str, list[Backup]] = {}
     room = Room(MOST_BYTES)
-    for path in paths:
-        for part in _parts(path, _read(path, room)):
-            by_account.setdefault(part.account_id, []).append(part)
-    return tuple(_merge_parts(parts) for _account_id, parts in sorted(by_account.items()))
+    return by_account(part for path in paths for part in _parts(path, _read(path, room)))
+
+
+def by_account(parts: Iterable[Backup]) -> tuple[Backup, ...]:
+    """Return one backup for each account, sorted by its id, with the rows of all its parts."""
+    accounts: dict[str, list[Backup]] = {}
+    for part in parts:
+        accounts.setdefault(part.account_id, []).append(part)
+    return tuple(_merge_parts(parts) for _account_id, parts in sorted(accounts.items()))
 
 
 def _merge_parts(parts: Sequence[Backup]) -> Backup:

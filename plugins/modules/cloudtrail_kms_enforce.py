@@ -519,6 +519,21 @@ earlier_backups:
   type: list
   elements: str
   sample: [/var/backups/cloudtrail-kms.json.20261129T012452344951Z]
+undo:
+  description: What a restore of RV(backup) would do, by what the run has read. Null in check mode, of a restore, and
+    where nothing was replaced or too little is known.
+  returned: always
+  type: dict
+  contains:
+    resources:
+      description: ARNs of the trails and keys that it would change, once what it refuses is deleted from the backup.
+      type: list
+      elements: str
+    refusals:
+      description: Why it would be refused.
+      type: list
+      elements: dict
+      contains: *reason
 """
 
 from collections.abc import Mapping

@@ -173,6 +173,23 @@ def test_a_restore_whose_backup_is_a_file_to_restore_from_is_refused(
     assert told["earlier_backups"] == []
 
 
+@pytest.mark.parametrize("scenario", ["mixed", "healthy", "reader-missing"])
+def test_what_a_run_says_of_its_undo_is_what_the_restore_says(
+    options: Callable[..., dict[str, Any]], tmp_path: Path, scenario: str
+) -> None:
+    backup = str(tmp_path / "backup.json")
+    readers = ["arn:aws:iam::111111111111:role/LogAuditor"] if scenario == "reader-missing" else []
+    more = {"readers": readers, "replace_compliant_key": scenario != "mixed", "allow_enable_key": True}
+    asked = options(scenario, **more, backup_path=backup)
+    undo = answer(cloudtrail_kms_enforce, asked)["undo"]
+    restore = {**asked, "restore": [backup], "backup_path": None, "_ansible_check_mode": True}
+    told = answer(cloudtrail_kms_enforce, restore)
+    assert undo["refusals"] == told["refusals"]
+    assert {*undo["resources"]} <= {each["resource"] for each in told["changes"]}
+    assert bool(undo["resources"]) is (scenario != "mixed")
+    assert told["undo"] is None
+
+
 def test_what_the_run_warns_of_is_in_the_result_for_reports(options: Callable[..., dict[str, Any]]) -> None:
     """Some versions of ansible-core show the warnings of a module and take them out of its result."""
     asked = options("healthy", replace_compliant_key=True, _ansible_check_mode=True)

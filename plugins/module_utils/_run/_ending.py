@@ -16,7 +16,7 @@ from ansible.module_utils.common.warnings import warn as _warn
 from .._checks import AccountVerdict
 from .._facts import account_row, document, moment
 from .._model import ReadError, Refusal, Snapshot
-from .._plan import change_rows, diff, to_add_rows
+from .._plan import RestorePlans, change_rows, diff, to_add_rows
 from .._printable import printable, unforeseen
 from ._audit import narrowing
 from ._task import Run, RunOutcome
@@ -73,6 +73,7 @@ def _result(outcome: RunOutcome, run: Run) -> dict[str, Any]:
         "diff": diff(change for _id, change in changes),
         "backup": outcome.backup,
         "earlier_backups": list(outcome.earlier_backups),
+        "undo": _undo(outcome.undo) if outcome.undo and outcome.backup else None,
         **_audits(outcome, run),
     }
 
@@ -96,6 +97,14 @@ def _rows(results: list[tuple[str, Any]], of: str) -> Iterator[dict[str, Any]]:
                 "settings": _settings(why),
                 **to_add_rows(why.to_add),
             }
+
+
+def _undo(restore: RestorePlans) -> dict[str, Any]:
+    """Return what a restore would change once the rows that it refuses are gone from the backup, and why it does."""
+    plans = [*restore.plans.items(), *((each.undo.account_id, each.plan) for each in restore.policies)]
+    kept = {arn for _id, plan in plans for refusal in plan.refusals for arn in (*refusal.trails, refusal.key)}
+    resources = [change.resource for _id, plan in plans for change in plan.changes if change.resource not in kept]
+    return {"resources": resources, "refusals": list(_rows(plans, "refusals"))}
 
 
 def _settings(why: str | Refusal) -> list[dict[str, bool | str]]:

@@ -12,9 +12,20 @@ from dataclasses import replace
 from functools import partial
 
 from .._aws import Access, Account, AccountSessions, Pace, contain_failures, read_account_again, sweep
+from .._backup import by_account
 from .._checks import AccountVerdict, assess, unused_exceptions
 from .._model import ReadError, Refusal, Snapshot
-from .._plan import Part, Plan, RestorePlans, SharedKey, SharedPolicy, join
+from .._plan import (
+    Part,
+    Plan,
+    RestorePlans,
+    SharedKey,
+    SharedPolicy,
+    join,
+    keys_of_backup,
+    make_restore_plans,
+    undos_of,
+)
 from ._application import AccountRun
 from ._audit import folders_of, members_of
 from ._execution import SIDE_BY_SIDE, Execution, JointPlan, KeyStep, foreseen
@@ -37,8 +48,25 @@ def enforce(caller: Access, run: Run, new_pace: Callable[[], Pace]) -> RunOutcom
         partial(as_owners_leave_them, done, run), partial(_with_errors, done), run.task.scope.first_region or ""
     )
     return replace(
-        done, accounts=dict(sorted({**unread, **left}.items())), warnings=(*warnings, *_not_lent(accounts, run))
+        done,
+        accounts=dict(sorted({**unread, **left}.items())),
+        warnings=(*warnings, *_not_lent(accounts, run)),
+        undo=None if run.task.check_mode or run.task.restore else _undo(done, accounts, run),
     )
+
+
+def _undo(done: RunOutcome, accounts: Mapping[str, AccountRun], run: Run) -> RestorePlans | None:
+    """Return the plans that a restore of this run's backup would make by what the run has read, and nothing more."""
+    results = [*done.accounts.values(), *(result for _owner, result in done.keys)]
+    backups = {each.account_id: each for each in by_account(one.backup for one in results if one.backup)}
+    known = [verdict.snapshot.keys for one in done.accounts.values() for verdict in (one.before, one.after) if verdict]
+    keys = {arn: key for snapshot in known for arn, key in snapshot.items()}
+    if not backups or not keys.keys() >= {arn for backup in backups.values() for arn in keys_of_backup(backup)}:
+        return None
+    judged = {each: one.after or one.before for each, one in done.accounts.items()}
+    requests = {each: with_writers(accounts[each].account, run.of(each).request) for each in judged}
+    settings = {each: run.of(each).settings for each in judged}
+    return make_restore_plans(judged, undos_of(backups, judged), keys, requests, settings)
 
 
 def _with_errors(done: RunOutcome, *errors: ReadError) -> dict[str, Outcome]:

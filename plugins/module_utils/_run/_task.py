@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .._checks import AccountVerdict, Settings, calls_of_readers, keys_needing_second_policy
 from .._model import Backup, Change, LeftToOwnerError, ReaderCalls, Refusal, Snapshot
-from .._plan import EnforceRequest
+from .._plan import EnforceRequest, RestorePlans
 from .._scope import AccountScope, Scope
 
 
@@ -131,7 +131,8 @@ class Run:
 class RunOutcome:
     """What came of it: of the shared keys, by the accounts that own them, and of each account, by its id.
 
-    `earlier_backups` are the names that files in the place of the backup have now.
+    `earlier_backups` are the names that files in the place of the backup have now. `undo` is what a restore of the
+    backup would do; None where nothing was replaced, or where that is not known.
     """
 
     keys: tuple[tuple[str, Done], ...]
@@ -139,6 +140,7 @@ class RunOutcome:
     warnings: tuple[str | Refusal, ...] = ()
     backup: Mapping[str, object] | None = None
     earlier_backups: tuple[str, ...] = ()
+    undo: RestorePlans | None = None
 
 
 def open_questions(after: AccountVerdict) -> Iterator[str]:

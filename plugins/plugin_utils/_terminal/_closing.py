@@ -17,12 +17,15 @@ from ansible import constants, context
 
 from ...module_utils._facts import distinct_trails
 from ...module_utils._operations import WRITES
-from ...module_utils._printable import count
+from ...module_utils._printable import count, first_of
 from .._reports import is_excepted, still_failing, verdict_words
 from ._decisions import decisions, is_left_to_owners
 
 # Of a run of many accounts the report says the others.
 MOST_PROOFS = 3
+MOST_REFUSED = 5
+# What a restore undoes.
+_GOES_BACK = frozenset({"UpdateTrail", "PutKeyPolicy"})
 _PREFIX = "cloudtrail_kms_"
 _PLAYBOOKS = "aws_baseline.cloudtrail."
 # What a restore takes of the variables of the enforcement: whom to enter. It is not narrowed.
@@ -153,12 +156,7 @@ def _commands(
 ) -> Iterator[str]:
     """Yield the commands that undo the run, and that go on, and what is to be decided before."""
     if result.get("backup_path"):
-        yield f"Undo      {undo(arguments, result['backup_path'])}"
-        if first := len([change for change in result["changes"] if _is_first_key(change)]):
-            yield (
-                f"          {count(first, 'trail')} had no key, and a restore takes no encryption away: first delete "
-                "the row in trail_keys of each from the backup"
-            )
+        yield from _undo(arguments, result)
     if again := _again(arguments, result):
         yield "Decide    what to do about each REFUSED above: without that it is refused again"
         yield f"Next      {again}"
@@ -176,6 +174,24 @@ def _commands(
                 "the inventory of the role that enforces below"
             )
         yield f"Next      {command}"
+
+
+def _undo(arguments: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the command that restores the backup, where that writes anything, and what it leaves as it is."""
+    planned = result.get("undo")
+    refused = {
+        trail or each["key"]: None for each in (planned or {}).get("refusals", ()) for trail in each["trails"] or ("",)
+    }
+    names = first_of([arn.rpartition(":")[2] if arn else "a bucket policy" for arn in refused], MOST_REFUSED)
+    if planned and not planned["resources"]:
+        yield f"Undo      nothing of this run can go back{f': a restore would refuse {names}' if refused else ''}"
+        return
+    yield f"Undo      {undo(arguments, result['backup_path'])}"
+    if refused:
+        yield f"          The restore refuses {names}: its plan (--check) says which rows to remove from the backup"
+    stays = sorted({each["operation"] for each in result["changes"] if each["status"] == "applied"} - _GOES_BACK)
+    if stays:
+        yield f"          These stay: {', '.join(stays)}"
 
 
 def _again(arguments: Mapping[str, Any], result: Mapping[str, Any]) -> str:
@@ -308,10 +324,6 @@ def _typed(playbook: str, arguments: Mapping[str, Any], more: Sequence[str] = ()
         kept = f"@{_from_here(text[1:])}" if text.startswith("@") else _kept(text, only, is_run="--check" not in more)
         words += ["-e", kept] if kept else []
     return f"ansible-playbook {_PLAYBOOKS}{playbook} {shlex.join([*words, *more])}".strip()
-
-
-def _is_first_key(change: Mapping[str, Any]) -> bool:
-    return change["operation"] == "UpdateTrail" and not (change["before"] or {}).get("kms_key_arn")
 
 
 def _inventory(arguments: Mapping[str, Any]) -> list[str]:

@@ -368,6 +368,4 @@ class TestFiles:
             "Delivery  not waited for: audit again in some minutes (cloudtrail_kms_wait=true waits for it)\n"
             f"Backup    {path}\n          The earlier backup is now {moved}\n"
             f"Undo      ansible-playbook aws_baseline.cloudtrail.restore -e cloudtrail_kms_restore={path}\n"
-            "          1 trail had no key, and a restore takes no encryption away: first delete the row in trail_keys "
-            "of each from the backup\n"
         )

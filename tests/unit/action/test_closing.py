@@ -341,19 +341,28 @@ def test_what_undoes_a_run_keeps_by_what_it_is_judged(monkeypatch: pytest.Monkey
     assert "key_id" not in line
 
 
-def test_of_a_first_key_it_is_said_what_a_restore_wants(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_undo_is_offered_only_where_it_writes_and_says_what_it_refuses_and_leaves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(context, "CLIARGS", GIVEN)
-    had = {**change(ONE), "before": {"kms_key_arn": KEY}}
-    assert len(_undoing(had)) == 1
-    lines = _undoing(had, {**change(ONE), "before": {"kms_key_arn": None}})
+    arn = change(ONE)["resource"]
+    refusals = [{"trails": [arn], "key": None}, {"trails": [], "key": KEY}, {"trails": [], "key": None}]
+    refused = f"{arn.rpartition(':')[2]}, {KEY.rpartition(':')[2]}, a bucket policy"
+    done = [change(ONE), {**change(ONE), "operation": "EnableKey"}]
+    lines = _undoing(*done, undo={"resources": ["arn"], "refusals": refusals})
+    assert lines[0].startswith("Undo      ansible-playbook ")
     assert lines[1:] == [
-        "          1 trail had no key, and a restore takes no encryption away: first delete the row in trail_keys of "
-        "each from the backup"
+        f"          The restore refuses {refused}: its plan (--check) says which rows to remove from the backup",
+        "          These stay: EnableKey",
     ]
+    nothing = f"Undo      nothing of this run can go back: a restore would refuse {refused}"
+    assert _undoing(*done, undo={"resources": [], "refusals": refusals}) == [nothing]
+    nothing = "Undo      nothing of this run can go back"
+    assert _undoing(*done[1:], undo={"resources": [], "refusals": []}) == [nothing]
 
 
-def _undoing(*changes: dict[str, Any]) -> list[str]:
-    result = {**with_after(enforced(*changes, **ALONE)), "backup_path": f"{os.getcwd()}/backup.json"}
+def _undoing(*changes: dict[str, Any], **more: Any) -> list[str]:
+    result = {**with_after(enforced(*changes, **ALONE)), "backup_path": f"{os.getcwd()}/backup.json", **more}
     lines = closing_lines(result, {}, [], {}, is_plan=False)
     return lines[next(at for at, each in enumerate(lines) if each.startswith("Undo")) :]
 

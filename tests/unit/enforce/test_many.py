@@ -397,9 +397,9 @@ def test_what_stays_as_it_is_is_judged_once(load: Callable[[str], Lab], monkeypa
     monkeypatch.setattr(_further_reads, "assess", original)
     served(lab, request=OWN)
     # As it was, as the plan would leave it, as it is then, and that without what the trails' status says of before, if
-    # it says anything.
+    # it says anything; and for Undo as it is and as a restore would leave it.
     assert set(judged) == set(TRAILS)
-    assert max(Counter(judged).values()) <= 4
+    assert max(Counter(judged).values()) <= 6
     judged.clear()
     served(lab, request=OWN)
     assert sorted(judged) == sorted(TRAILS)
