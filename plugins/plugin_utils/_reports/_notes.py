@@ -115,7 +115,7 @@ def account_notes(account: Mapping[str, Any]) -> Iterator[Note]:
             mark="not read",
             tone="unknown",
             subject=f"{action} in {', '.join(error['region'] for error in errors)}",
-            text=f"{code}: {errors[0]['message']}",
+            text=f"{code}: {errors[0]['message'].removesuffix(f' {next_step(ReadError(**errors[0]))}')}",
             remediation=_error_remediation(errors[0]),
         )
 
@@ -147,8 +147,5 @@ def _errors_beside_findings(account: Mapping[str, Any]) -> Iterator[Mapping[str,
 
 
 def _error_remediation(error: Mapping[str, Any]) -> str:
-    # The message of a role that STS refused says its step; where it was not asked, the message does not.
-    if error["operation"] == "AssumeRole" and error["code"] != "OtherPartition":
-        return ""
     is_closed = error["iam_action"] == "cloudtrail:DescribeTrails" and is_denied(error["code"])
     return next_step(ReadError(**error)) + (" Or audit other regions only." if is_closed else "")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._notes import Tone
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports._notes import Tone, account_notes
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._table import render
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._text import columns
 from tests.unit.action.audits import KEY, NARROWED, account, audit, error, finding, trail
@@ -210,6 +210,15 @@ def test_a_refusal_names_the_action_to_allow(action: str, code: str, to_do: list
         f"    not read  {action} in eu-west-1: {code}: No.",
         *(f"    ->        To do: {text}" for text in to_do),
     ]
+
+
+def test_a_role_that_sts_refuses_has_its_next_step_as_what_to_do_once() -> None:
+    step = "Check that the role exists, that its trust policy names the caller and the external id, and that the "
+    step += "caller is allowed sts:AssumeRole."
+    refused = {**error("eu-west-1", "AccessDenied"), "operation": "AssumeRole", "iam_action": "sts:AssumeRole"}
+    refused["message"] = f"Cannot assume the role. {step}"
+    (note,) = account_notes(account("unknown", errors=[refused]))
+    assert (note.text, note.remediation) == ("AccessDenied: Cannot assume the role.", step)
 
 
 def test_a_trail_that_another_account_owns_says_so() -> None:
