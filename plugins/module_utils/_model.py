@@ -378,7 +378,8 @@ class Judgement:
 
     What to do is `remediation`, and then `options` to set, or a `command` of the AWS CLI. `unread` is the fact that
     could not be read, where the rule was not judged for that reason. `lacking` are the readers whom the key policy has
-    to name, `statements` the labels of those that the message names, `is_denied` says that one of them is a Deny.
+    to name, `statements` the labels of those that the message names, `is_denied` says that one of them is a Deny,
+    `is_cut_short` that the steps were used up before it was judged.
     """
 
     unread: ReadError | None = None
@@ -387,14 +388,12 @@ class Judgement:
     lacking: tuple[str, ...] = ()
     statements: tuple[str, ...] = ()
     is_denied: bool = False
+    is_cut_short: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding(Judgement):
-    """One rule judged for one trail. `level` says whether the trail's verdict depends on it.
-
-    `exception` is the one that covers the finding, `expired_exception` one that did.
-    """
+    """One rule judged for one trail; `exception` is the one that covers it, `expired_exception` one that did."""
 
     rule: str
     status: Status

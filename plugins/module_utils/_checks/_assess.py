@@ -238,6 +238,7 @@ def judge_with_windows(judge: Callable[[Subject], Result], subject: Subject, bud
     """
     subject = replace(subject, budget=Budget.of(len(subject.settings.readers), budget))
     result = judge(subject)
+    result = replace(result, is_cut_short=result.status == "unknown" and subject.budget.is_exhausted)
     for moment, tried in _moments(subject) if result.status == "pass" and subject.budget.is_used else ():
         later = judge(replace(subject, read_at=tried))
         if later.status == "unknown" and subject.budget.is_exhausted:

@@ -259,9 +259,9 @@ def _against(verdict: TrailVerdict, predicted: Snapshot, moved: Mapping[str, boo
         if finding.level != "required" or finding.rule in aside or finding.status not in ("fail", "unknown"):
             continue
         words = f"with the key {trail.kms_key_arn}: {finding.message} {finding.step}".rstrip()
-        unseen = moved[trail.arn] and finding.rule in NEEDED_TO_DELIVER and unread(finding)
+        unseen = finding.is_cut_short or (moved[trail.arn] and unread(finding))
         why = Refusal(words, finding.options, (trail.arn,), trail.kms_key_arn)
-        yield finding.status == "fail" or unseen, why
+        yield finding.status == "fail" or (finding.rule in NEEDED_TO_DELIVER and unseen), why
 
 
 def _required_to_deliver(settings: Settings) -> Settings:

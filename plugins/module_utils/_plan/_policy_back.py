@@ -217,4 +217,5 @@ def _unknowns(verdict: TrailVerdict) -> dict[str, Finding]:
 
 
 def _is_worse(before: Finding | None, after: Finding) -> bool:
-    return before is None or (before.status, after.status) == ("unknown", "fail")
+    """Return whether a trail may lose what it needs, which is also so where the steps to judge it were used up."""
+    return before is None or after.is_cut_short or (before.status, after.status) == ("unknown", "fail")

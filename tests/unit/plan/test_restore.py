@@ -28,7 +28,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._key
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import make_restore_plans
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._undo import undos_of
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _ours
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _budget, _ours
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import parse
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import (
     MergeRefusedError,
@@ -69,6 +69,15 @@ def test_what_an_enforcement_added_goes() -> None:
     planned = restoring(build.policy(*WHOLE))
     assert planned.refusals == ()
     assert [change.operation for change in planned.changes] == ["PutKeyPolicy"]
+
+
+@pytest.mark.parametrize("steps", [0, 1_000_000])
+def test_what_a_trail_needs_stays_also_where_it_takes_too_long_to_judge(
+    steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_budget, "STEPS", steps)
+    planned = restoring(build.policy(build.ROOT))
+    assert ("that a finding may take" if steps == 0 else "key_policy_allows_encrypt") in str(planned.refusals[0])
 
 
 @pytest.mark.parametrize(
