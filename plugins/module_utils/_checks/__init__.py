@@ -24,6 +24,7 @@ from ._evidence import Evidence, ReaderEvidence
 from ._further_reads import calls_of_readers, keys_needing_second_policy
 from ._key_rules import TAG, USABLE_STATES, is_approved
 from ._older_logs import commands_for, is_plain
+from ._own_side import ABSENT
 from ._proof import log_folders
 from ._reader_rule import may_read
 from ._rules import RULES, Remedy

@@ -18,6 +18,8 @@ from .._policy import Caller, listing, readable, stands_for_many
 from ._subject import Subject
 
 GET, DECRYPT = "s3:GetObject", "kms:Decrypt"
+# How the reason of a reader ends that IAM does not know.
+ABSENT = " does not exist."
 LIMITS = (
     "Of their own policies this is what IAM's simulator answers: its results can differ from a live call, and resource "
     "control policies, session policies and endpoint policies are not in them."
@@ -76,9 +78,9 @@ def _on_one(subject: Subject, call: SimulatedCall) -> OwnSide:
     what = call.action
     if isinstance(found, ReadError):
         gone = found.code == "NoSuchEntity"
-        reason = f"{call.principal} does not exist" if gone else found
-        advice = "Correct or remove it under readers." if gone else next_step(found)
-        return OwnSide(Own.OPEN, f"Whether its own policies allow {what} is unknown: {reason}.", advice, found)
+        reason = f"{call.principal}{ABSENT}" if gone else f"{found}."
+        advice = "Correct or remove it under the option readers." if gone else next_step(found)
+        return OwnSide(Own.OPEN, f"Whether its own policies allow {what} is unknown: {reason}", advice, found)
     return _answered(found, call, what)
 
 

@@ -93,7 +93,7 @@ def _grants(
     except MergeRefusedError as error:
         if any(each.fails for each in plan.granted):
             raise RefusedError(
-                f"{error} If it stays, leave the trail out with exceptions or trails, or",
+                f"{error} If it stays, leave the trail out with the option exceptions or the option trails, or",
                 _another_key(request),
                 key=key.arn,
             ) from error

@@ -158,12 +158,12 @@ def _of_replacement(snapshot: Snapshot, predicted: Snapshot, trail: Trail, chang
     if budget.is_exhausted:
         yield (
             f"The policy of {old.arn} is too long to try everybody whom it names: some may decrypt the logs of "
-            f"{trail.arn} now, but not new ones. List those who should under readers."
+            f"{trail.arn} now, but not new ones. List those who should under the option readers."
         )
     if lost:
         yield (
-            f"{', '.join(lost)} may decrypt the logs of {trail.arn} now, but not new ones. List them under readers "
-            "if they should."
+            f"{', '.join(lost)} may decrypt the logs of {trail.arn} now, but not new ones. List them under the option "
+            "readers if they should."
         )
 
 

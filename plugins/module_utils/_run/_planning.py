@@ -131,7 +131,7 @@ def _absent_principals(account: Account, changes: Sequence[Change]) -> Iterator[
     for arn in missing_principals(account, sorted(named)):
         yield Refusal(
             f"The policy of {named[arn]} would name {arn}, which does not exist; KMS accepts only principals that "
-            "exist. Correct or remove it under readers or key.administrators.",
+            "exist. Correct or remove it under the option readers or the option key.",
             key=named[arn],
         )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ...module_utils._checks import RULES, Remedy
+from ...module_utils._checks import ABSENT, RULES, Remedy
 from ...module_utils._printable import count, first_of
 
 _PREFIX = "cloudtrail_kms_"
@@ -54,10 +54,26 @@ def decisions(audit: Mapping[str, Any], variables: Mapping[str, Any]) -> Decisio
             for kind in _of_trail(trail, variables, writable):
                 names.setdefault(kind, {})[_name(account, trail, kind, alone=len(writable) == 1)] = None
     wanted = dict.fromkeys(name for kind in names for name in _OPTIONS.get(kind, ()))
+    lines = [words.format(names=_named(kind, names[kind])) for kind, words in _WORDS.items() if kind in names]
+    if absent := [*dict.fromkeys(_absent_readers(audit))]:
+        lines.append(
+            f"what to put in the place of {first_of(absent, _NAMED)} under {_PREFIX}readers: no such principal exists, "
+            "and an enforcement that would name it is refused"
+        )
     return Decisions(
-        lines=tuple(words.format(names=_named(kind, names[kind])) for kind, words in _WORDS.items() if kind in names),
+        lines=tuple(lines),
         variables=tuple(f"{_PREFIX}{name}=true" for name in wanted if not _is_on(variables, name)),
     )
+
+
+def _absent_readers(audit: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the readers that IAM does not know."""
+    for account in audit["accounts"]:
+        for finding in (each for trail in account["trails"] for each in trail["findings"]):
+            if finding["rule"] in ("readers_can_decrypt", "readers_can_read"):
+                for reader, answer in finding["evidence"].items():
+                    if isinstance(answer, Mapping) and answer["reason"].endswith(ABSENT):
+                        yield reader
 
 
 def is_left_to_owners(audit: Mapping[str, Any]) -> bool:

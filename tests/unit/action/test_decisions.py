@@ -31,6 +31,7 @@ def denied(rule: str = "key_policy_allows_encrypt", **fields: Any) -> dict[str, 
 
 
 READER = {"arn:aws:iam::111111111111:role/Reader": {"outcome": "explicit_deny", "reason": "No."}}
+ABSENT = {next(iter(READER)): {"outcome": "indeterminate", "reason": "Unknown: role/Reader does not exist."}}
 EXPIRED = {"expired_exception": {"reason": "Old.", "owner": "me", "expires": "2026-01-01"}}
 
 
@@ -66,6 +67,12 @@ EXPIRED = {"expired_exception": {"reason": "Old.", "owner": "me", "expires": "20
         ([finding("key_in_bucket_region", evidence=EXPIRED)], {}, ["whether to renew or remove the expired"], []),
         ([finding("trail_is_delivering", evidence=EXPIRED)], {}, [], []),
         ([finding("a_rule_of_tomorrow")], {}, [], []),
+        (
+            [finding("readers_can_read", "unknown", level="advised", evidence=ABSENT)],
+            {},
+            ["what to put in the place of arn:aws:iam::111111111111:role/Reader under cloudtrail_kms_readers: no such"],
+            [],
+        ),
     ],
 )
 def test_of_a_trail(

@@ -167,7 +167,7 @@ def test_a_reader_that_does_not_exist_is_not_to_be_named_in_the_key_policy() -> 
     result = finding("readers_can_decrypt", read, Settings(readers=(HOME,)))
     assert result.status == "unknown"
     assert f"{HOME} does not exist" in result.message
-    assert result.remediation == "Correct or remove it under readers."
+    assert result.remediation == "Correct or remove it under the option readers."
 
 
 @pytest.mark.parametrize("get", [IMPLICIT, BOUNDED])

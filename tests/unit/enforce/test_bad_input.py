@@ -253,7 +253,8 @@ REFUSED = [
         f'{TRAIL}: The policy of {{key}} is left as it is: Statement "Deny data keys" denies kms:GenerateDataKey '
         'to cloudtrail.amazonaws.com. No Allow overrides a Deny: statement "Deny data keys" targets '
         "cloudtrail.amazonaws.com, and its author decides whether that is intended. If it stays, leave the trail "
-        "out with exceptions or trails, or set key_id to another key and replace_compliant_key: true.",
+        "out with the option exceptions or the option trails, or set key_id to another key and replace_compliant_key: "
+        "true.",
     ),
     Bad(
         "bucket policy that denies",
