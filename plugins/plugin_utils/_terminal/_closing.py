@@ -125,13 +125,20 @@ def _delivered(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _proven(result: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what proves that changed trails deliver under their keys, of the first ones."""
-    proofs = [
-        f"{trail['name']}: {finding['message']} {still_failing(trail['findings'])}".rstrip()
+    """Yield what proves that changed trails deliver under their keys, of the first ones, and how many lack proof."""
+    judged = [
+        (trail, finding)
         for trail in _changed_trails(result)
         for finding in trail["findings"]
-        if (finding["rule"], finding["status"]) == ("encryption_is_proven", "pass")
+        if finding["rule"] == "encryption_is_proven" and finding["status"] in _WITH_KEY
     ]
+    proofs = [
+        f"{trail['name']}: {finding['message']} {still_failing(trail['findings'])}".rstrip()
+        for trail, finding in judged
+        if finding["status"] == "pass"
+    ]
+    if len(proofs) < len(judged):
+        yield f"Proven    {len(proofs)} of {count(len(judged), 'changed trail')}: audit again in 20 minutes"
     yield from (f"Proven    {each}" for each in proofs[:MOST_PROOFS])
     if len(proofs) > MOST_PROOFS:
         yield f"          and {count(len(proofs) - MOST_PROOFS, 'more trail')}"

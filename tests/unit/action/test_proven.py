@@ -76,8 +76,13 @@ def test_deliveries_are_not_spoken_of_where_no_trail_was_changed() -> None:
         assert not any("Delivery" in line for line in closing_lines(run, {"failing": 0}, (), {}, is_plan=False))
 
 
-def test_what_is_not_proven_or_not_done_is_not_said() -> None:
-    assert lines(result(1, status="unknown")) == []
+def test_the_last_lines_say_how_many_trails_are_not_proven_yet() -> None:
+    closing = closing_lines(result(2, status="unknown"), {"failing": 0}, (), {"awx_job_id": 1}, is_plan=False)
+    assert closing[-1] == "Proven    0 of 2 changed trails: audit again in 20 minutes"
+
+
+def test_what_is_not_done_is_not_said() -> None:
+    assert lines(result(1, status="not_applicable")) == []
     assert lines(result(1, rule="trail_is_delivering")) == []
     assert lines({**result(1), "changes": []}) == []
     assert lines(result(1), is_plan=True) == []
