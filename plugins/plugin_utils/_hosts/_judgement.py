@@ -275,8 +275,19 @@ def _account_sentence(account: Mapping[str, Any], verb: str) -> str:
     if status == "unknown":
         reasons += sorted({f"{error['iam_action']}: {error['code']}" for error in account["errors"]})
     listed = first_of(reasons, _NAMED, "; ")
-    counted = f"{len(named)} of {len(trails)} trails {wording}" if named else "not all of it could be read"
+    counted = f"{_trails_counted(named, trails)} {wording}" if named else "not all of it could be read"
     return f"{subject} {verb} {verdict}: {counted} ({listed})."
+
+
+def _trails_counted(named: Sequence[Mapping[str, Any]], trails: Sequence[Mapping[str, Any]]) -> str:
+    """Return `1 of 2 trails`: the account's own, and apart from them those that it inherits, where some are named."""
+    counted = []
+    for is_inherited, words in ((False, "trails"), (True, "inherited trails")):
+        those, every = (
+            sum((trail["ownership"] == "inherited") is is_inherited for trail in each) for each in (named, trails)
+        )
+        counted += [f"{those} of {every} {words}"] if those else []
+    return " and ".join(counted)
 
 
 def _failures_that_are_new(audit: Mapping[str, Any], comparison: Mapping[str, Any], *, would: bool) -> dict[str, str]:

@@ -106,7 +106,7 @@ def _account_lines(audit: Mapping[str, Any], width: int, paint: Paint) -> Iterat
 
 def _cells(account: Mapping[str, Any]) -> tuple[str, str, str, str]:
     own = [trail for trail in account["trails"] if trail["ownership"] != "inherited"]
-    trails = f"{sum(trail['verdict'] != 'compliant' for trail in own)} of {len(own)}" if own else "-"
+    trails = f"{sum(trail['verdict'] == account['verdict'] for trail in own)} of {len(own)}" if own else "-"
     return account["account_id"], account.get("account_name") or "-", trails, account["verdict"]
 
 

@@ -70,6 +70,18 @@ def test_the_message_names_account_trails_and_rules(judged: dict[str, Any], mess
     assert failures(audit(judged), "unknown") == {"1" * 12: message}
 
 
+def test_an_accounts_own_trails_are_counted_apart_from_those_it_inherits() -> None:
+    bad = finding("trail_has_kms_key")
+    own, seen = (trail("main", "non_compliant", bad), trail("org", "non_compliant", bad, ownership="inherited"))
+    for trails, counted in (
+        ([own, trail("org", ownership="inherited")], "1 of 1 trails fail ("),
+        ([own, seen], "1 of 1 trails and 1 of 1 inherited trails fail ("),
+        ([trail(), seen], ": 1 of 1 inherited trails fail ("),
+    ):
+        (message,) = failures(audit(account("non_compliant", *trails)), "unknown").values()
+        assert counted in message
+
+
 def test_several_accounts_are_named_and_those_that_pass_are_not() -> None:
     document = audit(account("no_trails"), account(account_id="2" * 12), account("no_trails", account_id="3" * 12))
     assert failures(document, "non_compliant") == {
