@@ -29,7 +29,7 @@ The report of what was wrong, for a browser:
 
     {ROOT / REPORTS / "cloudtrail-kms.html"}
 
-That was a fake AWS on this machine, which has ended: the lines Next and Undo above were for it. An audit of your own
+That was a fake AWS on this machine, which has ended: the commands above were for it. An audit of your own
 account, which only reads, and the plan for it, which only reads as well:
 
     AWS_PROFILE=your-profile AWS_REGION=your-region .venv/bin/ansible-playbook {AUDIT}

@@ -106,6 +106,8 @@ def previous_of(run_options: Mapping[str, Any], play: str = "") -> Previous | No
     def read() -> dict[str, Any]:
         try:
             return {"name": name, "report": _report(name, fetched, now)}
+        except FileNotFoundError:
+            return {"name": name, "why": printable(f"There is no previous report yet: {name} does not exist.")}
         except _UnusableError as error:
             return {"name": name, "why": _unused(name, str(error))}
 
@@ -133,7 +135,7 @@ def _unused(name: str, why: str) -> str:
 
 
 def _report(name: str, fetched: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """Return the report, checked as far as a comparison needs it. Raises _UnusableError."""
+    """Return the report, checked as far as a comparison needs it. Raises FileNotFoundError and _UnusableError."""
     if fetched.get("why") or (name.startswith(IN_BUCKET) and not fetched):
         raise _UnusableError(fetched.get("why") or _NOT_FETCHED)
     try:
@@ -142,6 +144,8 @@ def _report(name: str, fetched: Mapping[str, Any], now: datetime) -> dict[str, A
         refuse_empty_or_later(report, now)
         _refuse_newer(report["collection_version"])
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and not fetched:
+            raise
         raise _UnusableError(f"it cannot be read: {error.strerror}.") from None
     except TooMuchError as error:
         raise _UnusableError(f"it has {error}.") from None
