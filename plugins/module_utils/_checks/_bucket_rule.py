@@ -102,8 +102,8 @@ def policy_of(subject: Subject) -> Policy | Result | ReadError:
     if isinstance(subject.bucket, Missing):
         name = subject.trail.bucket_name
         return Result("not_applicable", f"The bucket {name} does not exist; see trail_is_delivering.")
-    policy = subject.bucket.policy
-    return policy if isinstance(policy, ReadError) else parsed_within(subject.budget, policy or NO_POLICY)
+    policy = NO_POLICY if subject.bucket.policy is None else subject.bucket.policy
+    return policy if isinstance(policy, ReadError) else parsed_within(subject.budget, policy)
 
 
 def refused_spare_folder(subject: Subject) -> str | None:

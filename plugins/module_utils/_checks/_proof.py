@@ -96,7 +96,7 @@ def encryption_is_proven(subject: Subject) -> Result:
     if other and unasked:
         how = f"whose newest log {other.name} is encrypted {encryption_of(other)}"
         return _unread([(f"The history of the trail, and of others that may have left logs, {how},", unasked)])
-    if other:
+    if other and not subject.trail.organization_trail:
         return _refuted(subject, proof, other)
     proofs = proven(subject)
     return _proven(subject, proof, proofs) if proofs else _open(subject, proof)
@@ -184,12 +184,10 @@ def _under_another_key(subject: Subject, proof: TrailProof) -> Iterator[Delivere
 
     Where nobody knows when it got that, those of the last day: then nothing is proven, and nothing refuted.
 
-    Nobody can tell for an organization trail, because changes by a delegated administrator are recorded in its own
-    account, nor for a folder to which other trails deliver.
+    They do not refute the encryption of an organization trail, because changes by a delegated administrator are
+    recorded in its own account. A folder to which other trails deliver tells nothing.
     """
     changed = proof.trail
-    if subject.trail.organization_trail:
-        return
     since = changed.since + MARGIN if isinstance(changed, LastChange) else subject.read_at - UNREAD_FOR
     for file in _logs(subject, proof):
         is_later = file.at and file.at > since
@@ -372,9 +370,11 @@ def _open(subject: Subject, proof: TrailProof) -> Result:
             "Set proof to objects.",
             {**_evidence(subject, proof), "missing": ["the newest logs, which proof: objects reads"]},
         )
+    is_doubtful = next(_under_another_key(subject, proof), None)
+    why = "The newest logs do not agree." if is_doubtful else f"No log is known that was delivered {missing}."
     return Result(
         "unknown",
-        f"No log is known that was delivered {missing}.{use}",
+        why + use,
         _WAIT,
         {**_evidence(subject, proof), "missing": [f"a log that was delivered {missing}"]},
     )
@@ -388,7 +388,7 @@ def _file_notes(subject: Subject, proof: TrailProof) -> Iterator[str]:
         yield f"Logs do not tell whose they are: {listing(sorted(names)[:MOST_NAMED])} may deliver to the same folders."
     if any(not _may_be_its_own(subject, each) for each in files):
         yield "A log was found that is newer than the last delivery of the trail."
-    if subject.trail.organization_trail and any(not is_under_key(subject, each) for each in files):
+    if subject.trail.organization_trail and next(_under_another_key(subject, proof), None):
         yield "A log shows another key, but what a delegated administrator changes is recorded in its own account."
 
 

@@ -122,3 +122,8 @@ def test_advice_that_is_followed_once_is_enough(
     assert after.status == "pass", (before.remediation, after.message)
     named = "ORGANIZATION_ID" in before.remediation
     assert ("Allow the caller organizations:DescribeOrganization" in before.remediation) is named
+
+
+def test_an_empty_answer_does_not_say_that_there_is_no_policy() -> None:
+    judged = finding("bucket_policy_accepts_key", snapshot(bucket={"policy": ""}))
+    assert (judged.status, "JSON" in judged.message) == ("unknown", True)
