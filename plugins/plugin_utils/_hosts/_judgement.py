@@ -124,10 +124,7 @@ def _reasons(enforcement: Mapping[str, Any], is_shown: bool) -> dict[str, list[s
 
 
 def _counted(word: str, number: int) -> str:
-    """An account is refused once, for each of these reasons; of the rest each entry is an error."""
-    if word == "refused":
-        return f"refused for {number} reasons" if number > 1 else word
-    return f"{number} {word}"
+    return f"{word} for {number} reasons" if number > 1 else word
 
 
 def left_to_the_role(enforcement: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -164,9 +164,8 @@ def _commands(
     """Yield the commands that undo the run, and that go on, and what is to be decided before."""
     if result.get("backup_path"):
         yield from _undo(arguments, result)
-    if again := _again(arguments, result):
-        yield "Decide    what to do about each REFUSED above: without that it is refused again"
-        yield f"Next      {again}"
+    if _is_refused(arguments, result):
+        yield "Decide    what to do about each REFUSED above, and run the same command again: until then it is refused"
         return
     open_ones = decisions(audit, variables) if audit else None
     needed = open_ones.variables if open_ones else _backup(variables)
@@ -201,13 +200,11 @@ def _undo(arguments: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[s
         yield f"          These stay: {', '.join(stays)}"
 
 
-def _again(arguments: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-    """Return the command of the run once more, where a playbook of ours was refused and left nothing to go on with."""
+def _is_refused(arguments: Mapping[str, Any], result: Mapping[str, Any]) -> bool:
+    """Return whether a playbook of ours was refused and left nothing to go on with."""
     (playbook, *others) = arguments.get("args") or ("",)
     planned = any(change["status"] == "planned" for change in result.get("changes", ()))
-    if not result.get("refusals") or planned or others or not playbook.startswith(_PLAYBOOKS):
-        return ""
-    return _typed(playbook.removeprefix(_PLAYBOOKS), arguments, _OF_A_PLAN if arguments.get("check") else ())
+    return bool(result.get("refusals")) and not (planned or others) and playbook.startswith(_PLAYBOOKS)
 
 
 def _backup(variables: Mapping[str, Any]) -> tuple[str, ...]:
@@ -240,6 +237,9 @@ def _counted(enforcement: Mapping[str, Any], *, is_plan: bool) -> str:
     parts = [f"{count(len(changes), 'change')}{where}"]
     statuses = Counter(each["status"] for each in enforcement["changes"])
     parts += [f"{statuses[each]} {each.replace('_', ' ')}" for each in ("failed", "not_attempted") if statuses[each]]
+    begun = {each["account_id"] for each in enforcement["changes"]}
+    if unread := {each["account_id"] for each in enforcement["errors"]} - begun:
+        parts.append(f"{count(len(unread), 'account')} failed")
     if refusals := enforcement["refusals"]:
         refused = len({each["account_id"] for each in refusals})
         why = f" for {len(refusals)} reasons" if len(refusals) > refused else ""

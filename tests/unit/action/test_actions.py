@@ -198,7 +198,7 @@ class TestFailures:
     def test_hold_what_was_refused_or_failed_whatever_the_verdict(self, fail_on: str) -> None:
         enforced = enforcement("applied", refusals=["Refused."], errors=["Failed.", "Failed too."])
         shown, alone = run(enforced, fail_on=fail_on), run(enforced, fail_on=fail_on, table="none")
-        assert part(shown)["reason"] == "Account 111111111111: refused, 2 failed. The table says why."
+        assert part(shown)["reason"] == "Account 111111111111: refused, failed for 2 reasons. The table says why."
         assert part(alone)["reason"] == "Refused.\nFailed.\nFailed too."
         assert part(run(enforced, fail_on=fail_on, no_log=True)) == part(alone)
 
@@ -272,7 +272,7 @@ class TestTheModule:
         result = run(told, mode="enforce")
         assert (result["changed"], "failed" in result) == (True, False)
         assert part(result) == {
-            "reason": "Account 111111111111: 1 failed. The table says why.",
+            "reason": "Account 111111111111: failed. The table says why.",
             "verdicts": {"1" * 12: "compliant"},
             "changed": True,
             "diff": told["diff"],

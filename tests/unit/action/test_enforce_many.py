@@ -296,7 +296,7 @@ class TestHosts:
         }
         assert [(part(result, each)["reason"], part(result, each)["changed"]) for each in (ONE, TWO, THREE)] == [
             ("", True),
-            (f"Account {TWO}: 1 failed. The table says why.", False),
+            (f"Account {TWO}: failed. The table says why.", False),
             (f"Account {THREE}: refused. The table says why.", False),
         ]
         assert [each["before"] for each in part(result, ONE)["diff"]] == [CENTRAL, ONE]
@@ -307,9 +307,9 @@ class TestHosts:
         changes = (change(ONE, "failed"), change(ONE, "not_attempted"), change(TWO, "not_attempted"))
         result, _asked = enforce(enforced(*changes, errors=failed, failed=True, msg="No."))
         assert [part(result, each)["reason"] for each in (ONE, TWO, THREE)] == [
-            f"Account {ONE}: 1 failed. The table says why.",
-            f"Account {TWO}: 1 not attempted. The table says why.",
-            f"Account {THREE}: 1 failed. The table says why.",
+            f"Account {ONE}: failed. The table says why.",
+            f"Account {TWO}: not attempted. The table says why.",
+            f"Account {THREE}: failed. The table says why.",
         ]
 
     def test_are_judged_in_check_mode_each_by_what_its_account_would_be(self) -> None:
