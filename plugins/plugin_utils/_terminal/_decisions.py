@@ -22,8 +22,8 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "PendingDeletion": ("allow_cancel_deletion", "allow_enable_key"),
 }
 _WORDS: Mapping[str, str] = {
-    "Disabled": "whether to enable {names} (disabled): the command below assumes yes",
-    "PendingDeletion": "whether to keep {names} (deletion is scheduled): the command below assumes yes",
+    "Disabled": "whether to enable {names}, now disabled: the command below assumes yes",
+    "PendingDeletion": "whether to keep {names}, whose deletion is scheduled: the command below assumes yes",
     "other state": "what becomes of {names}, not enabled yet: until it is, an enforcement refuses its trails",
     "foreign": f"by which role to change {{names}} of another account: set {_PREFIX}key_assume_role",
     "deny": "whether the Deny in the policy of {names} stays: an enforcement refuses its trails and never removes it",

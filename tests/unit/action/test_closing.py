@@ -267,7 +267,7 @@ def test_what_is_to_be_decided_stands_before_the_command_that_needs_it(monkeypat
     row["trails"][0] |= {"kms_key_arn": KEY, "findings": [finding("key_is_usable", evidence=evidence)]}
     told = {"ansible_facts": {"cloudtrail_kms": {**audit(row), "summary": {"non_compliant": 1}}}}
     lines = closing_lines(told, {"failing": 1}, [], {}, is_plan=False)
-    assert lines[-2].startswith("Decide    whether to enable the key alias/trail (disabled): the command below")
+    assert lines[-2].startswith("Decide    whether to enable the key alias/trail, now disabled: the command below")
     option = "-e cloudtrail_kms_allow_enable_key=true"
     assert lines[-1] == f"Next      ansible-playbook aws_baseline.cloudtrail.enforce {option} --check --diff"
 

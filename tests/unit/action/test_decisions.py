@@ -38,13 +38,13 @@ EXPIRED = {"expired_exception": {"reason": "Old.", "owner": "me", "expires": "20
 @pytest.mark.parametrize(
     ("found", "variables", "begins", "needed"),
     [
-        ([state("Disabled")], {}, ["whether to enable the key alias/trail (disabled)"], [ENABLE]),
+        ([state("Disabled")], {}, ["whether to enable the key alias/trail, now disabled"], [ENABLE]),
         ([state("Disabled")], {"cloudtrail_kms_allow_enable_key": "false"}, ["whether to enable"], [ENABLE]),
         ([state("Disabled")], ON, [], []),
         (
             [state("PendingDeletion")],
             {},
-            ["whether to keep the key alias/trail (deletion is scheduled)"],
+            ["whether to keep the key alias/trail, whose deletion is scheduled"],
             [CANCEL, ENABLE],
         ),
         (
@@ -103,7 +103,7 @@ def test_of_many_accounts_the_first_are_named_and_members_decide_nothing() -> No
     (line,) = decisions(audit(*rows), {}).lines
     assert line.startswith(
         "whether to enable 5 keys (k of account 222222222222, k of account 333333333333, k of account 444444444444 "
-        "and 2 more) (disabled)"
+        "and 2 more), now disabled"
     )
 
 
