@@ -177,7 +177,8 @@ def _read(path: str, room: Room) -> Mapping[str, Any]:
         # No text of a run holds half a character, and none with it could be written.
         json.dumps(read, ensure_ascii=False).encode()
     except OSError as error:
-        raise BackupError(f"The backup {path} cannot be read by {user()}: {error.strerror}.") from error
+        why = f"The backup {path} cannot be read by {user()}: {error.strerror}. Correct the option restore."
+        raise BackupError(why) from error
     except TooMuchError as error:
         raise BackupError(
             f"The backup {path} cannot be read: with it the backups have {error}. Restore from files as the runs "

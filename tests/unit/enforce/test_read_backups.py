@@ -114,7 +114,9 @@ def test_a_backup_is_a_file_that_ends(tmp_path: Path, monkeypatch: pytest.Monkey
     os.mkfifo(pipe)
     link.symlink_to("/dev/zero")
     for path in (pipe, link):
-        with pytest.raises(BackupError, match=f"The backup {path} cannot be read by .*: It is not a regular file"):
+        with pytest.raises(
+            BackupError, match=f"The backup {path} cannot be read by .*: It is not a regular file.*restore"
+        ):
             read_backups([str(path)])
     long.write_text("{}" * 100, encoding="utf-8")
     monkeypatch.setattr(_backup, "MOST_BYTES", 100)
