@@ -11,8 +11,8 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 
-# A long name breaks after one of these where it can: ARNs, paths and generated names are read in parts.
-_SEPARATORS = "/:-_.,"
+# A long name breaks after a slash, or else one of these, where it can: ARNs and generated names are read in parts.
+_SEPARATORS = ":-_.,"
 # Where a command may break.
 _PART = re.compile(r" (?=--|&& )")
 # How a statement to paste begins, and its members: each ends with a comma that is in no string.
@@ -121,7 +121,10 @@ def _pieces(word: str, width: int) -> list[str]:
     """Break a word that is wider than `width` after separators where it can be; it is gone through once."""
     pieces, start = [], 0
     while (end := _fitting_end(word, start, width)) < len(word):
-        separator = max(word.rfind(mark, start + (end - start) // 3, end) for mark in _SEPARATORS)
+        least = start + (end - start) // 3
+        separator = word.rfind("/", least, end)
+        if separator < 0:
+            separator = max(word.rfind(mark, least, end) for mark in _SEPARATORS)
         end = end if separator < 0 else separator + 1
         if word.startswith("::", end) and end > start + 1:
             end -= 1  # where it begins a line, a CI system may obey it

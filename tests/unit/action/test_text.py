@@ -147,6 +147,11 @@ def test_what_only_begins_as_a_statement_wraps_as_any_text(begun: str) -> None:
     assert wrap_remediation(f"a{begun} b", "", 20) == wrap(f"a{begun} b", 20)
 
 
+def test_the_id_of_a_key_stays_whole_where_its_arn_breaks() -> None:
+    arn = "arn:aws:kms:us-east-1:111111111111:key/850b4237-bfc1-579b-8260-14f646853169"
+    assert wrap(f"{arn}.", 66) == ["arn:aws:kms:us-east-1:111111111111:key/", "850b4237-bfc1-579b-8260-14f646853169."]
+
+
 def test_wrapping_ends_where_there_is_no_room_at_all() -> None:
     assert wrap("word", 0) == wrap("word", -5) == [*"word"]
 
