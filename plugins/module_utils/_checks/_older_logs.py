@@ -43,17 +43,17 @@ def _commands_of(subject: Subject, since: str) -> list[str]:
     where = subject.locations[0]
     folder = where.patterns()[-1].removeprefix(f"{where.bucket_arn}/").removesuffix("*")
     is_shared = any(map(partial(_is_beside, subject.trail), subject.others))
-    if bucket.owner != key.arn.split(":")[4] or not is_plain(folder) or is_shared:
+    if bucket.owner != key.arn.split(":")[4] or not is_plain(bucket.name, folder) or is_shared:
         return []
     return commands_for(bucket.name, bucket.region, folder, key.arn, since)
 
 
-def is_plain(folder: str) -> bool:
-    """Return whether the AWS CLI takes the name of a folder as it is.
+def is_plain(*names: str) -> bool:
+    """Return whether the AWS CLI takes the names of a bucket and a folder as they are.
 
     What begins with a dash is an option for it, and it reads a URL, or a file, that a value names.
     """
-    return folder.isprintable() and not folder.startswith("-") and "://" not in folder
+    return all(name.isprintable() and not name.startswith("-") and "://" not in name for name in names)
 
 
 def _is_beside(trail: Trail, other: Trail) -> bool:

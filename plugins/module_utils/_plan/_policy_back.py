@@ -183,7 +183,7 @@ def would_go_blind(
 ) -> Iterator[Refusal]:
     """Yield what a trail needs to deliver and would, or might, lose by an old key or an old policy."""
     before, after = (_unknowns_of_all(each, settings) for each in (snapshot, predicted))
-    for trail in predicted.trails:
+    for trail in (each for each in predicted.trails if _is_touched(each, snapshot, predicted)):
         for rule, finding in after[trail.arn].items():
             is_hard = trail.arn in moved and rule in NEEDED_OF_A_KEY
             if is_hard or _is_worse(before[trail.arn].get(rule), finding):
@@ -195,6 +195,13 @@ def would_go_blind(
                     trails=(trail.arn,),
                     key=trail.kms_key_arn,
                 )
+
+
+def _is_touched(trail: Trail, snapshot: Snapshot, predicted: Snapshot) -> bool:
+    """Return whether a trail, its key or its bucket is other than before."""
+    key, bucket = trail.kms_key_arn or "", trail.bucket_name
+    was, will_be = ((each.keys.get(key), each.buckets.get(bucket)) for each in (snapshot, predicted))
+    return was != will_be or trail not in snapshot.trails
 
 
 def _unknowns_of_all(snapshot: Snapshot, settings: Settings) -> dict[str, dict[str, Finding]]:

@@ -76,7 +76,7 @@ def options_of_run(arguments: Mapping[str, Any], modes: Sequence[str] = (*MODULE
     if checked.error_messages:
         raise AnsibleActionFail(" ".join(checked.error_messages))
     run_options: dict[str, Any] = checked.validated_parameters
-    _refuse_templates(run_options)
+    _refuse_templates({**run_options, "backup_path": arguments.get("backup_path")})
     # From where ansible-playbook was called: tasks that take these later look elsewhere.
     run_options["report_dir"] = run_options["report_dir"] and _from_here(run_options["report_dir"])
     run_options["ignored"] = {n: arguments[n] for n in _NARROWING if arguments.get("restore") and arguments.get(n)}
@@ -108,12 +108,13 @@ def _make_directory(path: str | None, first: str) -> None:
 
 
 def _refuse_templates(run_options: Mapping[str, Any]) -> None:
-    """Raise AnsibleActionFail for a place of reports that would be evaluated where the role hands it on.
+    """Raise AnsibleActionFail for a place of reports, or a backup, that would be evaluated where it is handed on.
 
-    It leaves them as artifacts: set_stats of ansible-core before 2.19 evaluates them once more, and so do the later
-    nodes of a workflow in AWX, whose variables they become. The name of an account may be part of one.
+    The role leaves them as artifacts: set_stats of ansible-core before 2.19 evaluates them once more, and so do the
+    later nodes of a workflow in AWX, whose variables they become. The command that undoes a run names the backup. The
+    name of an account may be part of one.
     """
-    for name in ("report_dir", "report_bucket", "report_prefix"):
+    for name in ("report_dir", "report_bucket", "report_prefix", "backup_path"):
         if run_options[name] and no_template(run_options[name]) != run_options[name]:
             raise AnsibleActionFail(
                 f"Option {name}: {run_options[name]!r} would be evaluated as a template when it is passed on. Use "

@@ -53,4 +53,4 @@ def are_for_older_logs(commands: Sequence[str], since: str, trail: Mapping[str, 
     except ValueError:
         return False
     expected = commands_for(trail["bucket_name"], first[1], folder, trail["kms_key_arn"], since)
-    return is_plain(folder) and commands == expected
+    return is_plain(trail["bucket_name"], folder) and commands == expected

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,6 +42,8 @@ _OF_A_RESTORE = tuple(
 _WITH_KEY = frozenset({"pass", "fail", "unknown", "excepted"})
 _OF_A_PLAN = ("--check", "--diff")
 _GREEN = (f"{_PREFIX}fail_on", "never")
+# A path that an extra variable takes as it stands.
+_ONE_WORD = re.compile(r"[\w./:@+~-]+")
 # AWX sets these for its jobs: nobody has typed their command.
 _OF_A_JOB = frozenset({"awx_job_id", "tower_job_id"})
 _OWNERS = "act on what To do says, or pass it on to the owner"
@@ -167,9 +170,9 @@ def _commands(
     if _is_refused(arguments, result):
         yield "Decide    what to do about each REFUSED above, and run the same command again: until then it is refused"
         return
-    open_ones = decisions(audit, variables) if audit else None
-    needed = open_ones.variables if open_ones else _backup(variables)
-    if command := next_command(arguments, audit, result, needed):
+    if next_command(arguments, audit, result):
+        open_ones = decisions(audit, variables) if audit else None
+        needed = open_ones.variables if open_ones else _backup(variables)
         if audit and is_left_to_owners(audit):
             yield f"Next      An enforcement would change nothing here: {_OWNERS}"
             return
@@ -179,7 +182,7 @@ def _commands(
                 f"Decide    whether {', '.join(inventory)} enters by a role that may write: if it only audits, name "
                 "the inventory of the role that enforces below"
             )
-        yield f"Next      {command}"
+        yield f"Next      {next_command(arguments, audit, result, needed)}"
 
 
 def _undo(arguments: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[str]:
@@ -297,7 +300,10 @@ def _verdict(enforcement: Mapping[str, Any], *, would: bool) -> str:
 
 def undo(arguments: Mapping[str, Any], backup: str) -> str:
     """Return the command that restores a backup in the accounts of this run."""
-    return _typed("restore", arguments, ["-e", f"{_PREFIX}restore={_from_here(backup)}"], only=_OF_A_RESTORE)
+    name, path = f"{_PREFIX}restore", _from_here(backup)
+    # Ansible splits what is no JSON at spaces, and at quotes.
+    variable = f"{name}={path}" if _ONE_WORD.fullmatch(path) else json.dumps({name: path})
+    return _typed("restore", arguments, ["-e", variable], only=_OF_A_RESTORE)
 
 
 def next_command(

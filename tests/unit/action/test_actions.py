@@ -188,6 +188,11 @@ def test_a_place_of_reports_is_no_template_where_it_is_handed_on_as_an_artifact(
         run(NEVER_ASKED, reports=["json"], **given)
 
 
+def test_a_backup_is_no_template_where_the_command_that_undoes_the_run_names_it() -> None:
+    with pytest.raises(AnsibleActionFail, match=r"^Option backup_path: '\{\{ 7 }}\.json' would be evaluated"):
+        run(NEVER_ASKED, mode="enforce", backup_path="{{ 7 }}.json")
+
+
 class TestFailures:
     def test_hold_what_does_not_comply(self) -> None:
         result = run(facts_of(RED))

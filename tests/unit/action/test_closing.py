@@ -321,6 +321,15 @@ def test_where_nothing_is_for_an_enforcement_the_audit_says_who_has_to_act(monke
         assert (closing_lines(told, {"failing": 0}, [], {}, is_plan=False)[-1] == owners) is is_said
 
 
+def test_of_joined_reports_nothing_is_to_be_decided(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report may hold what no audit writes: a Deny in the policy of a key that there is not."""
+    denied = finding("key_policy_allows_encrypt", evidence={"outcome": "explicit_deny"})
+    rows = [judged(account, denied, kms_key_arn=None) for account in (ONE, "2" * 12)]
+    told = {"ansible_facts": {"cloudtrail_kms": {**audit(*rows), "summary": {"non_compliant": 2}}}}
+    monkeypatch.setattr(context, "CLIARGS", {"args": ("aws_baseline.cloudtrail.join",)})
+    assert not any(line.startswith("Decide") for line in closing_lines(told, {"failing": 2}, [], {}, is_plan=False))
+
+
 def test_after_a_run_with_a_backup_comes_what_undoes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context, "CLIARGS", GIVEN)
     had = {**change(ONE), "before": {"kms_key_arn": KEY}}
@@ -329,7 +338,7 @@ def test_after_a_run_with_a_backup_comes_what_undoes_it(monkeypatch: pytest.Monk
     lines = ["", "Run: 1 change in 1 account; it is compliant.", delivery, "Backup    my backup.json"]
     undo = (
         f"Undo      ansible-playbook aws_baseline.cloudtrail.restore{KEPT}{READERS} "
-        "-e 'cloudtrail_kms_restore=my backup.json'"
+        """-e '{"cloudtrail_kms_restore": "my backup.json"}'"""
     )
     assert closing_lines(result, {}, [], {}, is_plan=False) == [*lines, undo]
     assert closing_lines(result, {}, [], {"awx_job_id": 1}, is_plan=False) == lines

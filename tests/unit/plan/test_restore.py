@@ -80,6 +80,17 @@ def test_what_a_trail_needs_stays_also_where_it_takes_too_long_to_judge(
     assert ("that a finding may take" if steps == 0 else "key_policy_allows_encrypt") in str(planned.refusals[0])
 
 
+def test_a_trail_that_a_restore_does_not_touch_refuses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_budget, "STEPS", 0)
+    read = build.snapshot(key={"policy": PRESENT})
+    other = replace(build.KEY, arn=build.KEY_ARN.replace("555", "666"))
+    beside = replace(read.trails[0], arn=f"{build.TRAIL_ARN}2", name="main2", kms_key_arn=other.arn)
+    read = replace(read, trails=(*read.trails, beside), keys={**read.keys, other.arn: other})
+    rows = (Replaced(build.KEY_ARN, build.policy(*WHOLE), PRESENT),)
+    planned = restore_plan(read, Backup(build.ACCOUNT, "", key_policies=rows), read.keys)
+    assert {trail for refused in planned.refusals for trail in refused.trails} == {build.TRAIL_ARN}
+
+
 @pytest.mark.parametrize(
     ("statements", "whom"),
     [

@@ -86,6 +86,17 @@ def test_commands_for_older_logs_are_those_of_this_trail(commands: list[str], is
         check_report(document)
 
 
+@pytest.mark.parametrize("bucket", ["file:///etc/passwd", "http://127.0.0.1/x", "--endpoint-url=http://127.0.0.1/x"])
+def test_no_bucket_has_the_name_of_what_the_aws_cli_reads(bucket: str) -> None:
+    document = report()
+    trail = document["accounts"][0]["trails"][0]
+    trail["bucket_name"] = bucket
+    commands = commands_for(bucket, "us-east-1", FOLDER, KEY_ARN, SINCE)
+    trail["findings"][0]["evidence"] |= {"older_logs": commands, "encrypted_since": SINCE}
+    with refused(is_refused=True):
+        check_report(document)
+
+
 @pytest.mark.parametrize(
     ("command", "is_refused"),
     [
