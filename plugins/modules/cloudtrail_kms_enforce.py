@@ -520,8 +520,9 @@ earlier_backups:
   elements: str
   sample: [/var/backups/cloudtrail-kms.json.20261129T012452344951Z]
 undo:
-  description: What a restore of RV(backup) would do, by what the run has read. Null in check mode, of a restore, and
-    where nothing was replaced or too little is known.
+  description: What a restore of RV(backup) would do, by what the run has read. The restore reads all trails, and may
+    refuse for those that O(trails) and O(regions) left out. Null in check mode, of a restore, and where nothing was
+    replaced or too little is known.
   returned: always
   type: dict
   contains:

@@ -11,7 +11,9 @@ import os
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain
 from typing import Any
 
 from ansible import constants, context
@@ -188,19 +190,47 @@ def _commands(
 def _undo(arguments: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[str]:
     """Yield the command that restores the backup, where that writes anything, and what it leaves as it is."""
     planned = result.get("undo")
-    refused = {
-        trail or each["key"]: None for each in (planned or {}).get("refusals", ()) for trail in each["trails"] or ("",)
-    }
-    names = first_of([arn.rpartition(":")[2] if arn else "a bucket policy" for arn in refused], MOST_REFUSED)
+    refused = _by_reason(planned["refusals"] if planned else ())
+    arns = [*chain.from_iterable(refused.values()), *(each["resource"] for each in result["changes"])]
+    name = partial(_name, is_alone=len({arn.split(":")[4] for arn in arns if arn} - {""}) <= 1)
+    names = [f"{first_of([name(arn) for arn in group], MOST_REFUSED)} ({why})" for why, group in refused.items()]
+    reasons = first_of(names, MOST_REFUSED, "; ")
     if planned and not planned["resources"]:
-        yield f"Undo      nothing of this run can go back{f': a restore would refuse {names}' if refused else ''}"
+        yield f"Undo      nothing of this run can go back{f': a restore would refuse {reasons}' if reasons else ''}"
         return
     yield f"Undo      {undo(arguments, result['backup_path'])}"
-    if refused:
-        yield f"          The restore refuses {names}: its plan (--check) says which rows to remove from the backup"
-    stays = sorted({each["operation"] for each in result["changes"] if each["status"] == "applied"} - _GOES_BACK)
-    if stays:
-        yield f"          These stay: {', '.join(stays)}"
+    if reasons:
+        yield f"          The restore refuses {reasons}: its plan (--check) says which rows to remove from the backup"
+    if _is_narrowed(result["before"]["accounts"]):
+        yield "          The restore reads all trails of each account, and may refuse for one that this run left out"
+    moved = {*planned["resources"], *chain.from_iterable(refused.values())} if planned else None
+    if stays := [f"{name(arn)} ({', '.join(done)})" for arn, done in _staying(result["changes"], moved).items()]:
+        yield f"          These stay: {first_of(stays, MOST_REFUSED)}"
+
+
+def _by_reason(refusals: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, None]]:
+    """Return the trails and keys that are refused, by the first sentence of why; a bucket goes by no ARN."""
+    alike: dict[str, dict[str, None]] = {}
+    for each in refusals:
+        why = each["message"].partition(": ")[2].partition(". ")[0].rstrip(".")
+        alike.setdefault(why, {}).update(dict.fromkeys(each["trails"] or [each["key"] or ""]))
+    return alike
+
+
+def _staying(changes: Iterable[Mapping[str, Any]], moved: Collection[str] | None) -> dict[str, dict[str, None]]:
+    """Return what was written and stays, by resource; `moved` is what a restore changes or refuses, if known."""
+    left: dict[str, dict[str, None]] = {}
+    for each in changes:
+        operation, arn = each["operation"], each["resource"]
+        goes_back = operation in _GOES_BACK and (moved is None or arn in moved)
+        if each["status"] == "applied" and not goes_back:
+            left.setdefault(arn, {})[operation] = None
+    return left
+
+
+def _name(arn: str, *, is_alone: bool) -> str:
+    account, name = arn.split(":", 5)[4:] if arn else ("", "a bucket policy")
+    return name if is_alone or not account else f"{name} of {account}"
 
 
 def _is_refused(arguments: Mapping[str, Any], result: Mapping[str, Any]) -> bool:
@@ -285,8 +315,7 @@ def _verdict(enforcement: Mapping[str, Any], *, would: bool) -> str:
     if not enforcement["after"]:
         return "the verdict afterwards is not known"
     rows = [row for row in enforcement["after"]["accounts"] if row["verdict"] != "not_applicable"]
-    only = any((row.get("narrowed_by") or {}).get(name) for row in rows for name in ("trails", "regions"))
-    narrowed = ", judged by the trails of this run alone" if only else ""
+    narrowed = ", judged by the trails of this run alone" if _is_narrowed(rows) else ""
     if len(rows) == 1:
         ending = narrowed if rows[0]["verdict"] == "compliant" else ""
         return f"it {'would be' if would else 'is'} {verdict_words(rows[0])}{ending}"
@@ -296,6 +325,11 @@ def _verdict(enforcement: Mapping[str, Any], *, would: bool) -> str:
     in_use = "" if len(rows) == len(enforcement["after"]["accounts"]) else " in use"
     are = "would be" if would else "are"
     return f"{len(good)} of {count(len(rows), 'account')}{in_use} {are} compliant{more}{narrowed}"
+
+
+def _is_narrowed(rows: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether the run has left out trails of these accounts, or may have."""
+    return any((row.get("narrowed_by") or {}).get(name) for row in rows for name in ("trails", "regions"))
 
 
 def undo(arguments: Mapping[str, Any], backup: str) -> str:
