@@ -58,7 +58,9 @@ def enforce(caller: Access, run: Run, new_pace: Callable[[], Pace]) -> RunOutcom
 def _undo(done: RunOutcome, accounts: Mapping[str, AccountRun], run: Run) -> RestorePlans | None:
     """Return the plans that a restore of this run's backup would make by what the run has read, and nothing more."""
     results = [*done.accounts.values(), *(result for _owner, result in done.keys)]
-    backups = {each.account_id: each for each in by_account(one.backup for one in results if one.backup)}
+    saved = {row["account_id"] for row in done.backup["accounts"]} if done.backup else ()
+    kept = by_account(one.backup for one in results if one.backup)
+    backups = {each.account_id: each for each in kept if each.account_id in saved}
     known = [verdict.snapshot.keys for one in done.accounts.values() for verdict in (one.before, one.after) if verdict]
     keys = {arn: key for snapshot in known for arn, key in snapshot.items()}
     if not backups or not keys.keys() >= {arn for backup in backups.values() for arn in keys_of_backup(backup)}:

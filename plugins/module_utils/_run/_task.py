@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from .._checks import AccountVerdict, Settings, calls_of_readers, keys_needing_second_policy
 from .._model import Backup, Change, LeftToOwnerError, ReaderCalls, Refusal, Snapshot
@@ -138,7 +139,7 @@ class RunOutcome:
     keys: tuple[tuple[str, Done], ...]
     accounts: Mapping[str, Outcome]
     warnings: tuple[str | Refusal, ...] = ()
-    backup: Mapping[str, object] | None = None
+    backup: Mapping[str, Any] | None = None
     earlier_backups: tuple[str, ...] = ()
     undo: RestorePlans | None = None
 

@@ -193,10 +193,11 @@ def _undo(arguments: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[s
     refused = _by_reason(planned["refusals"] if planned else ())
     arns = [*chain.from_iterable(refused.values()), *(each["resource"] for each in result["changes"])]
     name = partial(_name, is_alone=len({arn.split(":")[4] for arn in arns if arn} - {""}) <= 1)
-    names = [f"{first_of([name(arn) for arn in group], MOST_REFUSED)} ({why})" for why, group in refused.items()]
-    reasons = first_of(names, MOST_REFUSED, "; ")
+    names = {why: first_of([name(arn) for arn in group], MOST_REFUSED) for why, group in refused.items()}
+    reasons = first_of([f"{of} ({why})" if of else why for why, of in names.items()], MOST_REFUSED, "; ")
     if planned and not planned["resources"]:
-        yield f"Undo      nothing of this run can go back{f': a restore would refuse {reasons}' if reasons else ''}"
+        would = "a restore would refuse " if any(names.values()) else ""
+        yield f"Undo      nothing of this run can go back{reasons and f': {would}{reasons}'}"
         return
     yield f"Undo      {undo(arguments, result['backup_path'])}"
     if reasons:
@@ -209,11 +210,14 @@ def _undo(arguments: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[s
 
 
 def _by_reason(refusals: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, None]]:
-    """Return the trails and keys that are refused, by the first sentence of why; a bucket goes by no ARN."""
+    """Return the trails and keys that are refused, by why. A bucket goes by no ARN, and a whole account by nothing."""
     alike: dict[str, dict[str, None]] = {}
     for each in refusals:
-        why = each["message"].partition(": ")[2].partition(". ")[0].rstrip(".")
-        alike.setdefault(why, {}).update(dict.fromkeys(each["trails"] or [each["key"] or ""]))
+        subject, colon, why = each["message"].partition(". ")[0].rstrip(".").partition(": ")
+        if colon:
+            alike.setdefault(why, {}).update(dict.fromkeys(each["trails"] or [each["key"] or ""]))
+        else:
+            alike.setdefault(subject.replace(each["account_id"], "an account of this run"), {})
     return alike
 
 

@@ -380,6 +380,15 @@ def test_an_undo_is_offered_only_where_it_writes_and_says_what_it_refuses_and_wh
     other = reason(f"The trail {arn.replace(ONE, TWO)}: no.", trails=[arn.replace(ONE, TWO)])
     nothing = f"{nothing}: a restore would refuse {name} of {ONE} ({no_key}); {name} of {TWO} (no)"
     assert _undoing(change(ONE), undo={"resources": [], "refusals": [refusals[0], other]}) == [nothing]
+    foreign = [
+        reason(f"The backup is of account {CENTRAL}, not of {each}. Enter {CENTRAL}: name it.", account_id=each)
+        for each in (ONE, TWO)
+    ]
+    nothing = (
+        f"Undo      nothing of this run can go back: The backup is of account {CENTRAL}, not of an account of this run"
+    )
+    policy = change(CENTRAL, operation="PutKeyPolicy")
+    assert _undoing(policy, undo={"resources": [], "refusals": foreign}) == [nothing]
 
 
 def test_what_a_restore_leaves_is_named_by_resource(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -166,6 +166,18 @@ def test_after_so_many_failures_no_shared_key_is_begun(load: Callable[[str], Lab
     assert list(troubles(done)) == [*TRAILS, SECURITY, KEY]
 
 
+def test_undo_knows_that_the_backup_is_of_an_account_that_the_run_does_not_read(load: Callable[[str], Lab]) -> None:
+    lab = load("central-key")
+    served(lab)
+    stripped(lab)
+    undo = served(lab).undo
+    assert undo is not None
+    assert {
+        account: [str(refusal).partition(" Enter")[0] for refusal in plan.refusals]
+        for account, plan in undo.plans.items()
+    } == {account: [f"The backup is of account {SECURITY}, not of {account}."] for account in TRAILS}
+
+
 def test_who_writes_nothing_of_its_own_does_not_prove_the_way(load: Callable[[str], Lab]) -> None:
     lab = load("central-key")
     served(lab, PRODUCTION)
