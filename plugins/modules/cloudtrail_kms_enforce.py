@@ -459,7 +459,7 @@ run_warnings:
   type: list
   elements: str
 warning_settings:
-  description: The options that a warning ends with, by its text, as RV(refusals.settings) has them.
+  description: The options that a warning ends with, by its text, as RV(refusals[].settings) has them.
   returned: always
   type: dict
   sample: {"The trail ... is delegated ..., or set trails to its ARN.": [{"trails": "its ARN"}]}

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import cast
@@ -224,7 +224,13 @@ class _Planner:
                 self._refusals += [blind.why] if blind.is_refused else []
                 self._warnings += [] if blind.is_refused else [blind.why]
         moved = {trail: had for trail, had in had_key.items() if trail not in self._refused}
-        proof = prove_moves(predicted, self._settings, moved)
+        passed = {
+            (verdict.trail.arn, finding.rule)
+            for verdict in self._account.trails
+            for finding in verdict.findings
+            if finding.status == "pass" and "proven_by" not in finding.evidence
+        }
+        proof = prove_moves(predicted, self._settings, moved, passed)
         self._refusals += proof.refusals
         self._warnings += proof.warnings
 
@@ -237,20 +243,27 @@ class Proof:
     warnings: tuple[Refusal, ...] = ()
 
 
-def prove_moves(predicted: Snapshot, settings: Settings, moved: Mapping[str, bool]) -> Proof:
-    """Judge trails by all required rules, with the keys that they move to; `moved` says which had a key before."""
+def prove_moves(
+    predicted: Snapshot, settings: Settings, moved: Mapping[str, bool], passed: Collection[tuple[str, str]] = ()
+) -> Proof:
+    """Judge trails by all required rules, with the keys that they move to; `moved` says which had a key before.
+
+    `passed` has the trails with the rules that they pass now: what delivery needs must not become unknown.
+    """
     if not moved:
         return Proof()
     judged = assess(in_all_regions(predicted), _required_to_deliver(settings))
     verdicts = [verdict for verdict in judged.trails if verdict.trail.arn in moved]
-    objections = [each for verdict in verdicts for each in _against(verdict, predicted, moved)]
+    objections = [each for verdict in verdicts for each in _against(verdict, predicted, moved, passed)]
     return Proof(
         tuple(why for is_refused, why in objections if is_refused),
         tuple(why for is_refused, why in objections if not is_refused),
     )
 
 
-def _against(verdict: TrailVerdict, predicted: Snapshot, moved: Mapping[str, bool]) -> Iterator[tuple[bool, Refusal]]:
+def _against(
+    verdict: TrailVerdict, predicted: Snapshot, moved: Mapping[str, bool], passed: Collection[tuple[str, str]]
+) -> Iterator[tuple[bool, Refusal]]:
     """Yield what a trail fails, or may fail, with its key, and whether the move is refused for that."""
     trail = verdict.trail
     # Whether a bucket's policy that nobody was shown is in the way is said by `blind_moves`.
@@ -259,9 +272,10 @@ def _against(verdict: TrailVerdict, predicted: Snapshot, moved: Mapping[str, boo
         if finding.level != "required" or finding.rule in aside or finding.status not in ("fail", "unknown"):
             continue
         words = f"with the key {trail.kms_key_arn}: {finding.message} {finding.step}".rstrip()
-        unseen = finding.is_cut_short or (moved[trail.arn] and unread(finding))
+        unsure = finding.is_cut_short or (trail.arn, finding.rule) in passed
+        unsure = unsure or (moved[trail.arn] and bool(unread(finding)))
         why = Refusal(words, finding.options, (trail.arn,), trail.kms_key_arn)
-        yield finding.status == "fail" or (finding.rule in NEEDED_TO_DELIVER and unseen), why
+        yield finding.status == "fail" or (finding.rule in NEEDED_TO_DELIVER and unsure), why
 
 
 def _required_to_deliver(settings: Settings) -> Settings:

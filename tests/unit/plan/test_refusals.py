@@ -247,16 +247,6 @@ def test_no_setting_moves_a_trail_to_where_it_cannot_deliver(trail: dict[str, An
     assert "The policy of the bucket logs does not let CloudTrail upload" in refused
 
 
-@pytest.mark.parametrize("trail", [BARE, {}], ids=["first key", "another key"])
-def test_no_trail_moves_where_it_takes_too_long_to_judge(
-    trail: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_budget, "STEPS", 0)
-    request = replace(GIVEN, replace_compliant_key=True)
-    refused = [*map(str, plan(build.snapshot(trail=trail, bucket={"policy": None}), request, target()).refusals)]
-    assert any("that a finding may take" in each for each in refused)
-
-
 @pytest.mark.parametrize("excepted", [False, True])
 def test_an_exception_of_what_delivery_does_not_need_counts(excepted: bool) -> None:
     exception = TrailException(build.TRAIL_ARN, ("key_policy_is_scoped",), "migration", "ops", date.max)
