@@ -21,6 +21,7 @@ from .._plan import (
     RestorePlans,
     SharedKey,
     SharedPolicy,
+    best_known,
     join,
     keys_of_backup,
     make_restore_plans,
@@ -61,8 +62,8 @@ def _undo(done: RunOutcome, accounts: Mapping[str, AccountRun], run: Run) -> Res
     saved = {row["account_id"] for row in done.backup["accounts"]} if done.backup else ()
     kept = by_account(one.backup for one in results if one.backup)
     backups = {each.account_id: each for each in kept if each.account_id in saved}
-    known = [verdict.snapshot.keys for one in done.accounts.values() for verdict in (one.before, one.after) if verdict]
-    keys = {arn: key for snapshot in known for arn, key in snapshot.items()}
+    latest_first = [*(one.after for one in done.accounts.values()), *(one.before for one in done.accounts.values())]
+    keys = best_known(verdict.snapshot.keys for verdict in latest_first if verdict)
     if not backups or not keys.keys() >= {arn for backup in backups.values() for arn in keys_of_backup(backup)}:
         return None
     judged = {each: one.after or one.before for each, one in done.accounts.items()}

@@ -133,6 +133,18 @@ def test_reading_an_account_again_ends_that_one(
     assert operations(done)[STAGING] == ["UpdateTrail"]
 
 
+def test_undo_takes_a_key_as_it_was_read_last(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = load("central-key")
+    served(lab)
+    arn = stripped(lab)
+    failing(monkeypatch, _sweep.read_account_again, lambda reading, *_given: reading.snapshot.account_id == SANDBOX)
+    done = served(lab, *TRAILS, SECURITY, lending=())
+    assert done.accounts[SANDBOX].after is None
+    assert done.undo is not None
+    (policy,) = done.undo.policies
+    assert [change.resource for change in policy.plan.changes] == [arn]
+
+
 def test_what_owners_tell_at_last_leaves_a_result(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:
     lab = load("central-key")
     failing(monkeypatch, _inherited._changed_keys, lambda *_given: True)
