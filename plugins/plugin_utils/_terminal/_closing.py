@@ -72,10 +72,24 @@ def closing_lines(
         lines[:0] = [sentence, *([] if is_plan else [*_delivered(result), *_proven(result)])]
     else:
         lines[:0] = [*_failing(registered["failing"], audit), *_proven_trails(audit)]
-    lines[:0] = _compared(registered.get("comparison"))
+    lines[:0] = [*_compared(registered.get("comparison")), *_left_out(context.CLIARGS, variables)]
     if variables.keys().isdisjoint(_OF_A_JOB):
         lines += _commands(context.CLIARGS, audit, result, variables)
     return ["", *lines] if lines else []
+
+
+def _left_out(arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> Iterator[str]:
+    """Yield that a playbook of ours read this host alone, where an inventory has others; joining reads reports."""
+    others = {*variables.get("groups", {}).get("all", ())} - {"localhost"}
+    is_ours = _is_ours(arguments) and arguments["args"] != (f"{_PLAYBOOKS}join",)
+    if others and is_ours and not variables.get(f"{_PREFIX}hosts"):
+        yield f"Left out  {count(len(others), 'host')} of the inventory: name them in {_PREFIX}hosts"
+
+
+def _is_ours(arguments: Mapping[str, Any]) -> bool:
+    """Return whether one playbook runs, and is one of ours."""
+    (playbook, *others) = arguments.get("args") or ("",)
+    return playbook.startswith(_PLAYBOOKS) and not others
 
 
 def _compared(comparison: Mapping[str, Any] | None) -> list[str]:
@@ -352,9 +366,8 @@ def next_command(
     `needed` are variables, as in `name=true`: those without which the plan after an audit would be refused, or without
     which the run after a plan could not be undone.
     """
-    (playbook, *others) = arguments.get("args") or ("",)
-    ours = playbook.startswith(_PLAYBOOKS) and not others
-    name = playbook.rpartition(".")[2]
+    ours = _is_ours(arguments)
+    name = (arguments.get("args") or ("",))[0].rpartition(".")[2]
     options = [word for variable in needed for word in ("-e", variable)]
     if ours and audit and name == "audit" and audit["summary"]["non_compliant"]:
         return _typed("enforce", arguments, [*options, *_OF_A_PLAN])

@@ -321,6 +321,25 @@ def test_where_nothing_is_for_an_enforcement_the_audit_says_who_has_to_act(monke
         assert (closing_lines(told, {"failing": 0}, [], {}, is_plan=False)[-1] == owners) is is_said
 
 
+@pytest.mark.parametrize(
+    ("variables", "playbook", "is_said"),
+    [
+        ({"groups": {"all": ["localhost", "a", "b"]}}, "aws_baseline.cloudtrail.audit", True),
+        ({"groups": {"all": ["a", "b"]}, "cloudtrail_kms_hosts": "all"}, "aws_baseline.cloudtrail.audit", False),
+        ({"groups": {"all": ["a", "b"]}}, "site.yml", False),
+        ({"groups": {"all": ["a", "b"]}}, "aws_baseline.cloudtrail.join", False),
+        ({"groups": {"all": ["localhost"]}}, "aws_baseline.cloudtrail.audit", False),
+    ],
+)
+def test_who_forgets_to_name_hosts_is_told(
+    variables: dict[str, Any], playbook: str, is_said: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context, "CLIARGS", {"args": (playbook,)})
+    told = {"ansible_facts": {"cloudtrail_kms": {**audit(bare(ONE)), "summary": {"non_compliant": 0}}}}
+    lines = closing_lines(told, {"failing": 0}, [], variables, is_plan=False)
+    assert ("Left out  2 hosts of the inventory: name them in cloudtrail_kms_hosts" in lines) is is_said
+
+
 def test_of_joined_reports_nothing_is_to_be_decided(monkeypatch: pytest.MonkeyPatch) -> None:
     """A report may hold what no audit writes: a Deny in the policy of a key that there is not."""
     denied = finding("key_policy_allows_encrypt", evidence={"outcome": "explicit_deny"})
