@@ -164,7 +164,7 @@ def test_the_page_names_what_a_plan_reads_beyond_an_audit() -> None:
         }
         for name in ("audit", "enforce")
     )
-    (told,) = re.findall(r"^a plan needs \[audit\.json\].*?\.$", ENFORCE.text, re.M | re.S)
+    (told,) = re.findall(r"A plan needs\s\[audit\.json\].*?\.\s", ENFORCE.text, re.S)
     reads = {action for action in enforce - audit if re.match(r"\w+:(Get|List|Describe)", action)}
     assert set(re.findall(r"`(\w+:\w+)`", told)) == reads
 

@@ -122,7 +122,7 @@ class History:
             if isinstance(found, ReadError):
                 return found
             about = [each for each in found.events if _may_concern(each, thing)]
-            known = [LastChange(each.at, each.name, each.id) for each in about]
+            known = [LastChange(each.at, _told(each, thing), each.id) for each in about]
             latest = max([latest, LastChange(found.since), *known], key=lambda each: each.since)
         return latest
 
@@ -237,6 +237,12 @@ class History:
 
 def _may_concern(event: _Event, thing: Thing) -> bool:
     return not event.names or bool(event.names & thing.names) or event.leaves_logs
+
+
+def _told(event: _Event, thing: Thing) -> str:
+    """Return the name of an event, and whether another trail was its subject."""
+    is_of_another = event.names and not event.names & thing.names
+    return f"{event.name} of another trail" if is_of_another else event.name
 
 
 def _found(events: Sequence[_Event], since: datetime) -> _Found:

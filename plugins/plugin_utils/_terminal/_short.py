@@ -144,7 +144,8 @@ def _findings(audit: Mapping[str, Any]) -> Iterator[tuple[Note, Note, str]]:
     for account in audit["accounts"]:
         for note in account_notes(account):
             if note.mark in _SHOWN:
-                yield note, note, f"account {account['account_id']}"
+                general = _in_general(note, {account["account_id"]: "ACCOUNT_ID"})
+                yield note, general, f"account {account['account_id']}"
 
 
 def _inheriting(audit: Mapping[str, Any]) -> Counter[str]:
@@ -170,6 +171,10 @@ def _general(note: Note, account: Mapping[str, Any], trail: Mapping[str, Any]) -
     # The name of a bucket may be any word: it is one only behind these.
     buckets = {f"{before}{trail['bucket_name']}": f"{before}BUCKET" for before in ("bucket ", "s3:::", "logs to ")}
     words = names | dict.fromkeys(regions, "REGION") | {trail["bucket_name"]: trail["bucket_name"]} | buckets
+    return _in_general(note, words)
+
+
+def _in_general(note: Note, words: Mapping[str | None, str]) -> Note:
     text, remediation, command = (in_general(each, words) for each in (note.text, note.remediation, note.command))
     return replace(note, text=text, remediation=remediation, command=command)
 

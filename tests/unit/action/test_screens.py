@@ -120,6 +120,19 @@ def test_findings_that_differ_in_names_alone_are_one_with_words_in_their_place()
     assert lines(audit(failing("1")))[-1] == command
 
 
+def test_accounts_that_refuse_a_role_of_the_same_name_are_one_with_a_word_for_their_ids() -> None:
+    def refusing(number: str) -> dict[str, Any]:
+        message = f"Cannot assume the role arn:aws:iam::{number * 12}:role/Audit."
+        return account("unknown", errors=[{**error("eu-west-1"), "message": message}], account_id=number * 12)
+
+    told = [
+        "    not read  cloudtrail:DescribeTrails in eu-west-1: AccessDeniedException: Cannot assume the role",
+        "              arn:aws:iam::ACCOUNT_ID:role/Audit.",
+        "              account 111111111111, account 222222222222",
+    ]
+    assert lines(audit(refusing("1"), refusing("2")))[-4:-1] == told
+
+
 def test_advice_is_counted_and_a_long_message_ends_with_a_sentence() -> None:
     found = finding("key_is_usable", message="It is long. " * 40), finding("key_rotation_enabled", level="advised")
     text = render_short(audit(account("non_compliant", trail("main", "non_compliant", *found))), width=100, paint=plain)

@@ -253,7 +253,7 @@ TRAIL_CASES: Mapping[str, tuple[str, dict[str, Any], str, str]] = {
             "buckets": {"logs": {}, "others": {}},
         },
         "unknown",
-        "DeleteTrail at",
+        "DeleteTrail of another trail at",
     ),
     "another trail deleted in its own home Region": (
         "objects",
@@ -267,7 +267,7 @@ TRAIL_CASES: Mapping[str, tuple[str, dict[str, Any], str, str]] = {
             "keys": {"trail-key": {"multi_region": True}, "old-key": {}},
         },
         "unknown",
-        "DeleteTrail at",
+        "DeleteTrail of another trail at",
     ),
     "a trail may be gone from a Region that nobody may ask": (
         "objects",
