@@ -1,0 +1,113 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The last lines of a run about its undoing: the command, what a restore would refuse, and what would stay."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from ansible import context
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._module_call import with_after
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._closing import closing_lines
+from tests.unit.action.audits import KEY, NARROWED, audit, reason
+from tests.unit.action.test_closing import ALONE, GIVEN, KEPT, READERS
+from tests.unit.action.test_enforce_many import CENTRAL, ONE, TWO, bare, change, enforced
+
+
+def test_after_a_run_with_a_backup_comes_what_undoes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "CLIARGS", GIVEN)
+    had = {**change(ONE), "before": {"kms_key_arn": KEY}}
+    result = {**with_after(enforced(had, **ALONE)), "backup_path": f"{os.getcwd()}/my backup.json"}
+    delivery = "Delivery  not waited for: audit again in some minutes (cloudtrail_kms_wait=true waits for it)"
+    lines = ["", "Run: 1 change in 1 account; it is compliant.", delivery, "Backup    my backup.json"]
+    undo = (
+        f"Undo      ansible-playbook aws_baseline.cloudtrail.restore{KEPT}{READERS} "
+        """-e '{"cloudtrail_kms_restore": "my backup.json"}'"""
+    )
+    assert closing_lines(result, {}, [], {}, is_plan=False) == [*lines, undo]
+    assert closing_lines(result, {}, [], {"awx_job_id": 1}, is_plan=False) == lines
+
+
+def test_what_undoes_a_run_keeps_by_what_it_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    inline = '{"cloudtrail_kms_readers": ["arn:aws:iam::111111111111:role/x"], "cloudtrail_kms_key_id": "alias/x"}'
+    monkeypatch.setattr(context, "CLIARGS", {**GIVEN, "extra_vars": (inline, "cloudtrail_kms_proof=events")})
+    (line,) = (each for each in _undoing(change(ONE)) if each.startswith("Undo"))
+    assert (
+        '-e \'{"cloudtrail_kms_readers": ["arn:aws:iam::111111111111:role/x"]}\' -e cloudtrail_kms_proof=events' in line
+    )
+    assert "key_id" not in line
+
+
+def test_an_undo_is_offered_only_where_it_writes_and_says_what_it_refuses_and_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(context, "CLIARGS", GIVEN)
+    arn = change(ONE)["resource"]
+    no_key = "no key was set before the backup, and this collection never removes encryption"
+    refusals = [
+        reason(f"The trail {arn}: {no_key}. Delete the row.", trails=[arn]),
+        reason(f"The trail {arn}2: {no_key}. Delete the row.", trails=[f"{arn}2"]),
+        reason(f"The policy of {KEY}: it cannot be read.", key=KEY),
+        reason("The policy of arn:aws:s3:::logs: a restore does not change it. Set it by hand."),
+    ]
+    name, key = arn.rpartition(":")[2], KEY.rpartition(":")[2]
+    refused = f"{name}, {name}2 ({no_key}); {key} (it cannot be read); a bucket policy (a restore does not change it)"
+    lines = _undoing(change(ONE), undo={"resources": ["arn"], "refusals": refusals})
+    assert lines[0].startswith("Undo      ansible-playbook ")
+    assert lines[1:] == [
+        f"          The restore refuses {refused}: its plan (--check) says which rows to remove from the backup"
+    ]
+    nothing = f"Undo      nothing of this run can go back: a restore would refuse {refused}"
+    assert _undoing(change(ONE), undo={"resources": [], "refusals": refusals}) == [nothing]
+    nothing = "Undo      nothing of this run can go back"
+    assert _undoing(change(ONE), undo={"resources": [], "refusals": []}) == [nothing]
+    other = reason(f"The trail {arn.replace(ONE, TWO)}: no.", trails=[arn.replace(ONE, TWO)])
+    nothing = f"{nothing}: a restore would refuse {name} of {ONE} ({no_key}); {name} of {TWO} (no)"
+    assert _undoing(change(ONE), undo={"resources": [], "refusals": [refusals[0], other]}) == [nothing]
+    foreign = [
+        reason(f"The backup is of account {CENTRAL}, not of {each}. Enter {CENTRAL}: name it.", account_id=each)
+        for each in (ONE, TWO)
+    ]
+    nothing = (
+        f"Undo      nothing of this run can go back: The backup is of account {CENTRAL}, not of an account of this run"
+    )
+    policy = change(CENTRAL, operation="PutKeyPolicy")
+    assert _undoing(policy, undo={"resources": [], "refusals": foreign}) == [nothing]
+
+
+def test_what_a_restore_leaves_is_named_by_resource(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The policy of a key of an account that is not in the run stays, although a restore puts policies back."""
+    monkeypatch.setattr(context, "CLIARGS", GIVEN)
+    trail, policy = change(ONE), change(CENTRAL, operation="PutKeyPolicy")
+    key = policy["resource"].rpartition(":")[2]
+    enabled = [change(each, operation="EnableKey") for each in (CENTRAL, ONE)]
+    back = {"resources": [trail["resource"]], "refusals": []}
+    stay = f"          These stay: {key} of {CENTRAL} (PutKeyPolicy, EnableKey), {key} of {ONE} (EnableKey)"
+    assert _undoing(trail, policy, *enabled, undo=back)[1:] == [stay]
+    back["resources"].append(policy["resource"])
+    assert _undoing(trail, policy, change(ONE, "failed", "EnableKey"), undo=back)[1:] == []
+    refused = reason(f"The policy of {policy['resource']}: no.", key=policy["resource"])
+    lines = _undoing(trail, policy, undo={"resources": [trail["resource"]], "refusals": [refused]})
+    assert not any("These stay" in line for line in lines)
+    assert _undoing(trail, policy, enabled[1])[1:] == [f"          These stay: {key} of {ONE} (EnableKey)"]
+
+
+def test_of_a_narrowed_run_it_is_said_that_the_restore_reads_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "CLIARGS", GIVEN)
+    before = audit({**bare(ONE), "narrowed_by": {**NARROWED, "trails": ["main"]}})
+    back = {"resources": [change(ONE)["resource"]], "refusals": []}
+    assert _undoing(change(ONE), undo=back, before=before)[1:] == [
+        "          The restore reads all trails of each account, and may refuse for one that this run left out"
+    ]
+    assert len(_undoing(change(ONE), undo={**back, "resources": []}, before=before)) == 1
+
+
+def _undoing(*changes: dict[str, Any], **more: Any) -> list[str]:
+    result = {**with_after(enforced(*changes, **ALONE)), "backup_path": f"{os.getcwd()}/backup.json", **more}
+    lines = closing_lines(result, {}, [], {}, is_plan=False)
+    return lines[next(at for at, each in enumerate(lines) if each.startswith("Undo")) :]
