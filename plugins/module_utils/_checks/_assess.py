@@ -101,10 +101,10 @@ def assess(snapshot: Snapshot, settings: Settings, budget: Budget | None = None)
     a trail must not hang on the policies of others.
     """
     closed_count = settings.closed_regions == "unknown" and bool(snapshot.closed_regions)
-    findings = {trail.arn: _findings(snapshot, trail, settings.of(trail), budget) for trail in snapshot.trails}
+    trails = snapshot.trails
     return AccountVerdict(
         snapshot=snapshot,
-        trails=tuple(TrailVerdict(trail, findings[trail.arn]) for trail in snapshot.trails),
+        trails=tuple(TrailVerdict(each, _findings(snapshot, each, settings.of(each), budget)) for each in trails),
         complete=not snapshot.errors and not closed_count,
     )
 
