@@ -107,7 +107,7 @@ def _answer(decision: Decision, key: str) -> Answer:
 
 
 def _of_key(text: str, key: str) -> str:
-    """Return the text without the ARN that stands in for that of a key that the caller has not named."""
+    """Return the text with "the key" in place of its made-up ARN, if the caller named no key."""
     return text.replace(key, "the key") if key.endswith(PLACEHOLDER) else text
 
 
