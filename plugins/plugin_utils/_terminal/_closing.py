@@ -253,9 +253,8 @@ def _name(arn: str, *, is_alone: bool) -> str:
 
 def _is_refused(arguments: Mapping[str, Any], result: Mapping[str, Any]) -> bool:
     """Return whether a playbook of ours was refused and left nothing to go on with."""
-    (playbook, *others) = arguments.get("args") or ("",)
     planned = any(change["status"] == "planned" for change in result.get("changes", ()))
-    return bool(result.get("refusals")) and not (planned or others) and playbook.startswith(_PLAYBOOKS)
+    return bool(result.get("refusals")) and not planned and _is_ours(arguments)
 
 
 def _backup(variables: Mapping[str, Any]) -> tuple[str, ...]:
