@@ -11,6 +11,7 @@ from ._joint import KeyName, Part, SharedKey, join, keys_changed, plan_key_anew,
 from ._key_plan import Plan
 from ._make import make_plan, regions_in_need
 from ._other_tools import left_to_owners
+from ._policy_back import KeyFact
 from ._predict import changed_trails, delivered_since, key_of, predicted_prerequisites, without_old_errors
 from ._request import CREATED_FOR_TAG, EnforceRequest, KeyRequest, Targets, TrailRequest
 from ._requested_trail import new_bucket_region, requested_trail, with_requested_trail

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -14,8 +14,9 @@ from functools import partial
 from .._aws import Access, Account, AccountSessions, Pace, contain_failures, read_account_again, sweep
 from .._backup import by_account
 from .._checks import AccountVerdict, assess, unused_exceptions
-from .._model import ReadError, Refusal, Snapshot
+from .._model import Key, Missing, ReadError, Refusal, Snapshot
 from .._plan import (
+    KeyFact,
     Part,
     Plan,
     RestorePlans,
@@ -62,14 +63,24 @@ def _undo(done: RunOutcome, accounts: Mapping[str, AccountRun], run: Run) -> Res
     saved = {row["account_id"] for row in done.backup["accounts"]} if done.backup else ()
     kept = by_account(one.backup for one in results if one.backup)
     backups = {each.account_id: each for each in kept if each.account_id in saved}
-    latest_first = [*(one.after for one in done.accounts.values()), *(one.before for one in done.accounts.values())]
-    keys = best_known(verdict.snapshot.keys for verdict in latest_first if verdict)
-    if not backups or not keys.keys() >= {arn for backup in backups.values() for arn in keys_of_backup(backup)}:
+    keys = _keys_at_last(done, {row.arn for backup in backups.values() for row in backup.key_policies})
+    if not backups or not all(_is_read(keys.get(arn)) for each in backups.values() for arn in keys_of_backup(each)):
         return None
     judged = {each: one.after or one.before for each, one in done.accounts.items()}
     requests = {each: with_writers(accounts[each].account, run.of(each).request) for each in judged}
     settings = {each: run.of(each).settings for each in judged}
     return make_restore_plans(judged, undos_of(backups, judged), keys, requests, settings)
+
+
+def _keys_at_last(done: RunOutcome, written: Collection[str]) -> dict[str, KeyFact]:
+    """Return the keys as the run read them last; what was read before a policy was written says nothing of that key."""
+    later = best_known(one.after.snapshot.keys for one in done.accounts.values() if one.after)
+    earlier = best_known(one.before.snapshot.keys for one in done.accounts.values() if one.before)
+    return best_known((later, {arn: key for arn, key in earlier.items() if arn not in written}))
+
+
+def _is_read(key: KeyFact | None) -> bool:
+    return isinstance(key, Missing) or (isinstance(key, Key) and not isinstance(key.policy, ReadError))
 
 
 def _with_errors(done: RunOutcome, *errors: ReadError) -> dict[str, Outcome]:

@@ -145,6 +145,19 @@ def test_undo_takes_a_key_as_it_was_read_last(load: Callable[[str], Lab], monkey
     assert [change.resource for change in policy.plan.changes] == [arn]
 
 
+def test_undo_is_not_planned_by_a_key_that_could_not_be_read(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("central-key")
+    served(lab)
+    stripped(lab)
+    throttled = {"code": "ThrottlingException", "status": 400, "message": "Rate exceeded"}
+    meanwhile(monkeypatch, "PutKeyPolicy", lambda: lab.aws.add_fault("kms:DescribeKey", times=-1, **throttled))
+    done = served(lab, *TWO)
+    assert done.backup is not None
+    assert done.undo is None
+
+
 def test_what_owners_tell_at_last_leaves_a_result(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:
     lab = load("central-key")
     failing(monkeypatch, _inherited._changed_keys, lambda *_given: True)
