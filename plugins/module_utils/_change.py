@@ -55,8 +55,8 @@ class Fragment:
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """Why something is not done, or what to know of it: of which trails, by ARN, for which key, and what to set.
+class Reason:
+    """Why something is refused or has failed, or is warned of: of which trails, by ARN, for which key, and what to set.
 
     `text` goes on after the trails, and before the options. `to_add` is for what another tool owns.
     """

@@ -16,7 +16,7 @@ from itertools import chain
 from typing import Any, TypeAlias
 
 from .._checks import TAG, Settings
-from .._model import PLACEHOLDER, Change, Key, KeyLookup, Refusal, Snapshot, Trail
+from .._model import PLACEHOLDER, Change, Key, KeyLookup, Reason, Snapshot, Trail
 from .._operations import WRITES
 from .._policy import Known
 from .._printable import unforeseen
@@ -43,7 +43,7 @@ class Part:
     request: EnforceRequest
     settings: Settings
 
-    def refused(self, refusals: tuple[Refusal, ...]) -> Part:
+    def refused(self, refusals: tuple[Reason, ...]) -> Part:
         """Return the part with these refusals added to its plan."""
         return replace(self, plan=replace(self.plan, refusals=(*self.plan.refusals, *refusals)))
 
@@ -110,7 +110,7 @@ def join(parts: Mapping[str, Part]) -> Joint:
     and the shared key is planned again without that account's trails.
     """
     parts = dict(sorted(parts.items()))
-    refused: dict[str, tuple[Refusal, ...]] = {}
+    refused: dict[str, tuple[Reason, ...]] = {}
     while True:
         going = {each: part for each, part in parts.items() if not part.plan.refusals and each not in refused}
         keys = [_shared_key(name, members) for name, members in _sharing(going).items()]
@@ -159,8 +159,8 @@ def _shared_key(name: KeyName, parts: Mapping[str, Part]) -> SharedKey:
     return SharedKey(name, parts, plan)
 
 
-def _not_planned(what: str, error: Exception) -> Refusal:
-    return Refusal(f"No plan could be made for {what}: {unforeseen(error)}")
+def _not_planned(what: str, error: Exception) -> Reason:
+    return Reason(f"No plan could be made for {what}: {unforeseen(error)}")
 
 
 def _joined(parts: Mapping[str, Part], approved_keys: tuple[str, ...] = ()) -> Settings:
@@ -170,13 +170,13 @@ def _joined(parts: Mapping[str, Part], approved_keys: tuple[str, ...] = ()) -> S
     return replace(first.settings, readers=readers, approved_keys=approved_keys, exceptions=())
 
 
-def _difference(name: KeyName, members: Mapping[str, Part]) -> Refusal | None:
+def _difference(name: KeyName, members: Mapping[str, Part]) -> Reason | None:
     """Return the refusal of accounts that ask for different things of one key; None where they agree."""
     first, *others = members
     for other in others:
         for option in AGREED:
             if getattr(members[first].request, option) != getattr(members[other].request, option):
-                return Refusal(
+                return Reason(
                     f"The accounts {first} and {other} share the key {name[0]}, and ask for different things of "
                     "it. Give each its own key, or",
                     ({option: "the same for both"},),
@@ -229,7 +229,7 @@ def plan_key(key_plan: KeyPlan, request: EnforceRequest, settings: Settings, see
     owner = key_plan.key.arn.split(":")[4]
     trails = tuple(replace(intent.trail, kms_key_arn=key_plan.key.arn) for intent in key_plan.intents)
     snapshot = Snapshot(owner, seen.partition, seen.read_at, trails=trails, keys={key_plan.key.arn: key_plan.key})
-    warnings: list[str | Refusal] = []
+    warnings: list[str | Reason] = []
     try:
         changes = list(key_changes(key_plan, owner, request, settings, warnings.append))
     except RefusedError as error:
@@ -289,7 +289,7 @@ def _choose_for_all(shared: SharedKey, lookup: KeyLookup, snapshot: Snapshot) ->
     return chosen[0]
 
 
-def _own_or_refused(account: str, part: Part, keys: Sequence[SharedKey], refusals: tuple[Refusal, ...]) -> Plan:
+def _own_or_refused(account: str, part: Part, keys: Sequence[SharedKey], refusals: tuple[Reason, ...]) -> Plan:
     try:
         return _own(account, part, keys, refusals)
     except Exception as error:
@@ -297,7 +297,7 @@ def _own_or_refused(account: str, part: Part, keys: Sequence[SharedKey], refusal
         return Plan((), (*part.plan.refusals, *why), (), part.plan.predicted)
 
 
-def _own(account: str, part: Part, keys: Sequence[SharedKey], refusals: tuple[Refusal, ...]) -> Plan:
+def _own(account: str, part: Part, keys: Sequence[SharedKey], refusals: tuple[Reason, ...]) -> Plan:
     """Return the account's plan without the changes of shared keys, which it finds as their own plans leave them."""
     mine = {key.name: key for key in keys if account in key.accounts}
     left = [each for each in part.plan.changes if each.operation in OF_A_KEY and key_name(each, part.request) in mine]

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from .._checks import Remedy, Result, Settings, is_approved, role_of_key_owner
-from .._model import Change, Key, KeyLookup, Options, ReadError, Refusal, Snapshot, is_denied, next_step
+from .._model import Change, Key, KeyLookup, Options, ReadError, Reason, Snapshot, is_denied, next_step
 from .._policy import NOTHING_KNOWN, Known, Required
 from ._new_key import is_created_here, key_to_create, why_not_trusted
 from ._remedies import Intent, is_right_kind
@@ -178,31 +178,31 @@ def _refuse_what_cannot_serve(snapshot: Snapshot, key: Key, region: str, setting
         raise RefusedError(f"{where} {why.text}", *why.options, key=key.arn)
 
 
-def _why_not(key: Key, region: str) -> Refusal | None:
+def _why_not(key: Key, region: str) -> Reason | None:
     another = {"key": "another alias"}
     if key.manager != "CUSTOMER":
         reason = f"it is managed by {key.manager}, so its policy cannot be written."
-        return Refusal(reason, ({"key_id": "a customer managed key"}, another))
+        return Reason(reason, ({"key_id": "a customer managed key"}, another))
     if not is_right_kind(key):
         reason = (
             f"it is {key.spec} for {key.usage}. CloudTrail uses only keys of spec SYMMETRIC_DEFAULT and usage "
             "ENCRYPT_DECRYPT."
         )
-        return Refusal(reason, ({"key_id": "one"}, another))
+        return Reason(reason, ({"key_id": "one"}, another))
     if key.region != region:
         reason = f"it is in {key.region}. CloudTrail uses only keys in the bucket's region."
-        return Refusal(reason, ({"key_id": f"a key in {region}"},))
+        return Reason(reason, ({"key_id": f"a key in {region}"},))
     return None
 
 
-def _why_not_approved(snapshot: Snapshot, key: Key, settings: Settings) -> Refusal | None:
+def _why_not_approved(snapshot: Snapshot, key: Key, settings: Settings) -> Reason | None:
     approved = not settings.approved_keys or is_approved(key, snapshot.account_id, settings.approved_keys)
     if isinstance(approved, Result):
         reason = f"it is unknown whether it is on the list of approved keys. {approved.message} {approved.remediation}"
-        return Refusal(reason.rstrip(), approved.options)
+        return Reason(reason.rstrip(), approved.options)
     if not approved:
         reason = "it is not on the list of approved keys."
-        return Refusal(reason, ({"key_id": "an approved key"}, {"approved_keys": "a list with this one"}))
+        return Reason(reason, ({"key_id": "an approved key"}, {"approved_keys": "a list with this one"}))
     return None
 
 
@@ -215,7 +215,7 @@ class Plan:
     """
 
     changes: tuple[Change, ...]
-    refusals: tuple[Refusal, ...]
-    warnings: tuple[str | Refusal, ...]
+    refusals: tuple[Reason, ...]
+    warnings: tuple[str | Reason, ...]
     predicted: Snapshot
     key_plans: Mapping[str, KeyPlan] = field(default_factory=dict, compare=False)

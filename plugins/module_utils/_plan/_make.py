@@ -12,7 +12,7 @@ from itertools import chain
 from typing import cast
 
 from .._checks import RULES, AccountVerdict, Remedy, Settings, TrailVerdict, assess, subject_of
-from .._model import Bucket, Change, Key, KeyLookup, Missing, Refusal, Snapshot, Trail
+from .._model import Bucket, Change, Key, KeyLookup, Missing, Reason, Snapshot, Trail
 from ._changes import sort_changes, update_trail
 from ._key_changes import key_changes, rotation
 from ._key_plan import KeyPlan, Plan, choose_key, key_account
@@ -68,9 +68,9 @@ class _Planner:
         self._account, self._targets, self._request, self._settings = account, targets, request, settings
         self._requested = requested
         self._snapshot: Snapshot = account.snapshot
-        self._refusals: list[Refusal] = []
+        self._refusals: list[Reason] = []
         self._refused: set[str] = set()
-        self._warnings: list[str | Refusal] = []
+        self._warnings: list[str | Reason] = []
         self._key_plans: dict[str, KeyPlan] = {}
 
     def plan(self) -> Plan:
@@ -89,12 +89,12 @@ class _Planner:
         self._warnings += old_key_warnings(self._snapshot, self._targets.values())
         return Plan(in_order, tuple(self._refusals), tuple(self._warnings), predicted, self._key_plans)
 
-    def _refused_trails(self) -> Iterator[Refusal]:
+    def _refused_trails(self) -> Iterator[Reason]:
         """Yield a refusal for each trail that the request names and that only another account may change."""
         for verdict in self._account.trails:
             trail = verdict.trail
             if trail.ownership == "inherited" and is_named(trail, self._request):
-                yield Refusal(
+                yield Reason(
                     f"it belongs to account {trail.account_id}, and a member of its organization cannot change it. Run "
                     "this with the credentials of that account, or remove it from trails. If this account administers "
                     "CloudTrail for the organization, allow the caller "
@@ -102,21 +102,21 @@ class _Planner:
                     trails=(trail.arn,),
                 )
 
-    def _expired_exceptions(self) -> Iterator[Refusal]:
+    def _expired_exceptions(self) -> Iterator[Reason]:
         """Yield a refusal for each expired exception: its author decides what comes next, not the date."""
         for change in changes_no_longer_excepted(self._account, self._request):
-            yield Refusal(
+            yield Reason(
                 f"an exception has expired, and what it covered would be changed now: {change.finding.rule}, "
                 f"{change.decision} Renew it, or remove it from exceptions.",
                 trails=(change.trail.arn,),
             )
 
-    def _absent_key(self) -> Iterator[Refusal]:
+    def _absent_key(self) -> Iterator[Reason]:
         """Refuse a requested key that exists nowhere, even if no trail needs it now: it is the user's mistake."""
         keys = [lookup.key for lookup in self._targets.values()]
         is_needed = any(intent.needs_key for intent in find_intents(self._account, self._request))
         if self._request.key_id and keys and not is_needed and all(isinstance(key, Missing) for key in keys):
-            yield Refusal(
+            yield Reason(
                 f"There is no key {self._request.key_in(*self._targets)} for the buckets of account "
                 f"{self._snapshot.account_id}.",
                 ({"key_id": "a key that exists"},),
@@ -239,8 +239,8 @@ class _Planner:
 class Proof:
     """Why trails must not move to a key, and what is unknown of the move."""
 
-    refusals: tuple[Refusal, ...] = ()
-    warnings: tuple[Refusal, ...] = ()
+    refusals: tuple[Reason, ...] = ()
+    warnings: tuple[Reason, ...] = ()
 
 
 def prove_moves(
@@ -263,7 +263,7 @@ def prove_moves(
 
 def _against(
     verdict: TrailVerdict, predicted: Snapshot, moved: Mapping[str, bool], passed: Collection[tuple[str, str]]
-) -> Iterator[tuple[bool, Refusal]]:
+) -> Iterator[tuple[bool, Reason]]:
     """Yield what a trail fails, or may fail, with its key, and whether the move is refused for that."""
     trail = verdict.trail
     # Whether a bucket's policy that nobody was shown is in the way is said by `blind_moves`.
@@ -274,7 +274,7 @@ def _against(
         words = f"with the key {trail.kms_key_arn}: {finding.message} {finding.step}".rstrip()
         unsure = finding.is_cut_short or (trail.arn, finding.rule) in passed
         unsure = unsure or (moved[trail.arn] and bool(unread(finding)))
-        why = Refusal(words, finding.options, (trail.arn,), trail.kms_key_arn)
+        why = Reason(words, finding.options, (trail.arn,), trail.kms_key_arn)
         yield finding.status == "fail" or (finding.rule in NEEDED_TO_DELIVER and unsure), why
 
 

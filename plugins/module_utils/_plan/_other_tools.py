@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from .._model import PLACEHOLDER, Change, Form, Fragment, ReadError, Refusal, next_step
+from .._model import PLACEHOLDER, Change, Form, Fragment, ReadError, Reason, next_step
 from .._operations import WRITES
 from .._policy import listing
 from ._fragments import fragment
@@ -88,11 +88,11 @@ def _fragments(arn: str, tools: tuple[Tool, ...], plan: Plan, created: list[Chan
     return tuple(Fragment(tool.name, tool.form, fragment(tool.form, changes)) for tool in tools)
 
 
-def _refusal(arn: str, plan: Plan, tools: tuple[Tool, ...], to_add: tuple[Fragment, ...]) -> Refusal:
+def _refusal(arn: str, plan: Plan, tools: tuple[Tool, ...], to_add: tuple[Fragment, ...]) -> Reason:
     """Return why a resource is left to its tool; its changes in the plan say what to add there."""
     kind = next(WRITES[change.operation].resource for change in plan.changes if change.resource == arn)
     who = "it" if kind == "trail" else f"The {kind} {arn}"
-    return Refusal(
+    return Reason(
         f"{who} {_marked(tools)}. Make the change in its code: what to add there is listed with the change. Or",
         ({"change_managed": True},),
         trails=(arn,) if kind == "trail" else (),

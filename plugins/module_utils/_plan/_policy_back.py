@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from .._checks import Settings, TrailVerdict, assess
-from .._model import Finding, Key, Missing, ReadError, Refusal, Replaced, Snapshot, Trail
+from .._model import Finding, Key, Missing, ReadError, Reason, Replaced, Snapshot, Trail
 from .._policy import (
     Policy,
     PolicyError,
@@ -180,7 +180,7 @@ def who_needs_it(row: Replaced, key: Key, seen: Seen) -> Iterator[tuple[Trail, F
 
 def would_go_blind(
     snapshot: Snapshot, predicted: Snapshot, moved: Collection[str], settings: Settings
-) -> Iterator[Refusal]:
+) -> Iterator[Reason]:
     """Yield what a trail needs to deliver and would, or might, lose by an old key or an old policy."""
     before, after = (_unknowns_of_all(each, settings) for each in (snapshot, predicted))
     for trail in (each for each in predicted.trails if _is_touched(each, snapshot, predicted)):
@@ -188,7 +188,7 @@ def would_go_blind(
             is_hard = trail.arn in moved and rule in NEEDED_OF_A_KEY
             if is_hard or _is_worse(before[trail.arn].get(rule), finding):
                 row = "trail from trail_keys" if trail.arn in moved else "key from key_policies"
-                yield Refusal(
+                yield Reason(
                     f"after the restore it {'would' if finding.status == 'fail' else 'might'} fail {rule} under the "
                     f"key {trail.kms_key_arn}: {finding.message} Delete the row of this {row} in the backup file, or "
                     "fix the cause first.",

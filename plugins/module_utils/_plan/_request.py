@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .._model import KeyLookup, Refusal
+from .._model import KeyLookup, Reason
 
 # The tag by which a key that this collection created is known again; its value is the alias it was created for.
 CREATED_FOR_TAG = "aws-baseline:cloudtrail-kms"
@@ -108,4 +108,4 @@ class RefusedError(Exception):
 
     def __init__(self, text: str, *options: Mapping[str, bool | str], key: str | None = None) -> None:
         super().__init__(text)
-        self.refusal = Refusal(text, options, key=key)
+        self.refusal = Reason(text, options, key=key)

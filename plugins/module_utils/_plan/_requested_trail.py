@@ -21,7 +21,7 @@ from .._model import (
     Missing,
     Organization,
     ReadError,
-    Refusal,
+    Reason,
     Snapshot,
     Trail,
     TrailPrerequisites,
@@ -60,7 +60,7 @@ class RequestedTrail:
 
 def requested_trail(
     snapshot: Snapshot, prerequisites: TrailPrerequisites, request: TrailRequest, *, check_mode: bool
-) -> tuple[RequestedTrail | None, tuple[Refusal, ...]]:
+) -> tuple[RequestedTrail | None, tuple[Reason, ...]]:
     """Return the trail, or None with every reason why there can be none.
 
     Only in check mode may a bucket still be missing.
@@ -133,10 +133,10 @@ def _namesakes(snapshot: Snapshot, request: TrailRequest) -> Iterator[Trail]:
     return (trail for trail in snapshot.trails if trail.name == request.name and trail.ownership == "owned")
 
 
-def _misplaced(snapshot: Snapshot, request: TrailRequest) -> Iterator[Refusal]:
+def _misplaced(snapshot: Snapshot, request: TrailRequest) -> Iterator[Reason]:
     """Yield the reasons that lie in the requested region, or in other trails of the requested name."""
     if request.home_region not in snapshot.regions:
-        yield Refusal(
+        yield Reason(
             f"it cannot be created: {request.home_region} is not among the regions that are read, "
             f"{', '.join(snapshot.regions)}. Enable it in the account, or",
             ({"create_trail.home_region": "another"},),
@@ -144,16 +144,16 @@ def _misplaced(snapshot: Snapshot, request: TrailRequest) -> Iterator[Refusal]:
     for error in (*snapshot.errors, *snapshot.closed_regions):
         if (error.operation, error.region) == ("DescribeTrails", request.home_region):
             why = f"{error.operation} answered {error.code} ({error.message}). {next_step(error)}"
-            yield Refusal(f"it is unknown whether it exists: {why}")
+            yield Reason(f"it is unknown whether it exists: {why}")
     for trail in snapshot.trails:
         if trail.name == request.name and trail.ownership != "owned":
-            yield Refusal(
+            yield Reason(
                 f"account {snapshot.account_id} has a trail {request.name} already, inherited from account "
                 f"{trail.account_id} ({trail.arn}). Leave the trail to that account, or",
                 ({"create_trail.name": "another"},),
             )
         elif trail.name == request.name and trail.home_region != request.home_region:
-            yield Refusal(
+            yield Reason(
                 f"account {snapshot.account_id} has a trail {request.name} in {trail.home_region} already "
                 f"({trail.arn}), not in {request.home_region}. Adopt it, or create a second one:",
                 ({"create_trail.home_region": trail.home_region}, {"create_trail.name": "another"}),
@@ -162,30 +162,30 @@ def _misplaced(snapshot: Snapshot, request: TrailRequest) -> Iterator[Refusal]:
 
 def _without_bucket(
     snapshot: Snapshot, prerequisites: TrailPrerequisites, request: TrailRequest, *, foreseen: bool
-) -> Iterator[Refusal]:
+) -> Iterator[Reason]:
     """Yield the reasons that lie in the bucket, which may still be missing if that is `foreseen`."""
     bucket, name = prerequisites.bucket, f"its bucket {request.bucket_name}"
     if isinstance(bucket, ReadError):
         why = f"{bucket.operation} answered {bucket.code} ({bucket.message}). {next_step(bucket)}"
-        yield Refusal(f"{name} cannot be read: {why}")
+        yield Reason(f"{name} cannot be read: {why}")
     elif isinstance(bucket, Missing):
         if not foreseen:
             why = f"{name} does not exist. Create it first, or"
-            yield Refusal(why, ({"create_trail.bucket_name": "a bucket that exists"},))
+            yield Reason(why, ({"create_trail.bucket_name": "a bucket that exists"},))
     elif prerequisites.bucket_owner is None:
-        yield Refusal(
+        yield Reason(
             f"{name} cannot be shown to belong to account {snapshot.account_id}: if it belongs to a stranger, the "
             "stranger gets the logs. Allow the caller s3:GetBucketPolicy, or",
             ({"create_trail.bucket_name": "another bucket"}, {"bucket_assume_role": "a role of its owner"}),
         )
     elif request.bucket_region not in (None, bucket.region):
-        yield Refusal(
+        yield Reason(
             f"{name} is in {bucket.region}, not in {request.bucket_region}. Use another bucket, or",
             ({"create_trail.bucket_region": bucket.region},),
         )
 
 
-def _different(trail: Trail, request: TrailRequest) -> Iterator[Refusal]:
+def _different(trail: Trail, request: TrailRequest) -> Iterator[Reason]:
     """Yield the differences that keep an existing trail from being the requested one."""
     pairs = {
         "bucket_name": (trail.bucket_name, request.bucket_name),
@@ -200,7 +200,7 @@ def _different(trail: Trail, request: TrailRequest) -> Iterator[Refusal]:
         if is_ != requested
     ]
     if differences:
-        yield Refusal(
+        yield Reason(
             f"it exists and differs from what is requested: {', '.join(differences)}. Correct that, or",
             ({"create_trail.name": "another"},),
         )
@@ -210,7 +210,7 @@ def _word(value: str | bool | None) -> str:
     return "none" if value is None else str(value).lower() if isinstance(value, bool) else value
 
 
-def _not_creatable(snapshot: Snapshot, prerequisites: TrailPrerequisites, request: TrailRequest) -> Iterator[Refusal]:
+def _not_creatable(snapshot: Snapshot, prerequisites: TrailPrerequisites, request: TrailRequest) -> Iterator[Reason]:
     """Yield the reasons why the account cannot create the trail."""
     full = [
         region
@@ -219,24 +219,24 @@ def _not_creatable(snapshot: Snapshot, prerequisites: TrailPrerequisites, reques
     ]
     account, organization = snapshot.account_id, prerequisites.organization
     if full:
-        yield Refusal(
+        yield Reason(
             f"it cannot be created: account {account} has {TRAILS_PER_REGION} trails in {', '.join(full)}, which is "
             "the quota. Delete one that is not needed, or adopt one by its name."
         )
     if isinstance(organization, ReadError) and organization.code == ORGANIZATIONS_NOT_IN_USE:
-        yield Refusal(
+        yield Reason(
             f"it cannot be created for an organization: account {account} is in none. Create it from the management "
             "account of one, or",
             ({"create_trail.organization_trail": "false"},),
         )
     elif isinstance(organization, ReadError):
-        yield Refusal(
+        yield Reason(
             f"it cannot be created for an organization: it is unknown whether account {account} manages one: "
             f"{organization.operation} answered {organization.code} ({organization.message}). "
             f"{next_step(organization)}"
         )
     elif organization and organization.management_account != account:
-        yield Refusal(
+        yield Reason(
             f"it cannot be created for an organization: account {account} is a member. Run this with the credentials "
             f"of the management account, {organization.management_account}."
         )

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from .._checks import AccountVerdict, Settings
-from .._model import PLACEHOLDER, Backup, Bucket, Change, Key, Missing, ReadError, Refusal, Replaced, Snapshot, Trail
+from .._model import PLACEHOLDER, Backup, Bucket, Change, Key, Missing, ReadError, Reason, Replaced, Snapshot, Trail
 from .._policy import listing, parse, same_policy
 from ._changes import put_key_policy, update_trail
 from ._key_plan import Plan
@@ -50,7 +50,7 @@ class RestorePlans:
     plans: Mapping[str, Plan]
     policies: tuple[SharedPolicy, ...]
     predicted: Mapping[str, Snapshot]
-    warnings: tuple[str | Refusal, ...] = ()
+    warnings: tuple[str | Reason, ...] = ()
 
 
 def keys_of_backup(backup: Backup) -> tuple[str, ...]:
@@ -124,7 +124,7 @@ class _Restore:
 
     def _own(self, account: str, trails: Iterable[Undo], policies: Iterable[Undo]) -> Plan:
         """Plan what is restored in one account by itself."""
-        verdict, request, refusals = self._judged[account], self._requests[account], list[Refusal]()
+        verdict, request, refusals = self._judged[account], self._requests[account], list[Reason]()
         snapshot = verdict.snapshot
         changes: list[Change] = []
         if not self._asked:
@@ -145,30 +145,30 @@ class _Restore:
         warnings = plan_warnings(verdict, predicted, changes, request)
         return Plan(tuple(changes), tuple(refusals), tuple(warnings), predicted)
 
-    def _of_others(self, account: str) -> Refusal:
+    def _of_others(self, account: str) -> Reason:
         """Say why nothing is restored where a backup holds none of the accounts that are read."""
         others = sorted(self._backups)
         which = others[0] if len(others) == 1 else "one of them"
-        return Refusal(
+        return Reason(
             f"The backup is of account {listing(others)}, not of {account}. Enter {which}: name its host by -i and "
             "cloudtrail_kms_hosts, or",
             ({"assume_role": "a role there"},),
         )
 
-    def _left_out(self, account: str) -> Iterator[Refusal]:
+    def _left_out(self, account: str) -> Iterator[Reason]:
         """Yield what of a backup no restore changes, where nobody else has restored it either."""
         snapshot = self._seen[account]
         for undo in self._undos.bucket_policies:
             bucket = snapshot.buckets.get(undo.row.arn.rpartition(":")[2])
             if undo.account_id == account and not _has_policy(bucket, undo.row.before):
-                yield Refusal(
+                yield Reason(
                     f"The policy of {undo.row.arn}: a restore does not change it, because new logs may need it. Set "
                     "it by hand, or delete its entry from bucket_policies in the backup file."
                 )
         present = {trail.arn for trail in snapshot.trails}
         for arn in self._asked[account].created_trails if account in self._asked else ():
             if arn in present:
-                yield Refusal(
+                yield Reason(
                     "a restore deletes nothing. Delete it by hand, or delete its entry from created_trails in the "
                     "backup file.",
                     trails=(arn,),
@@ -218,9 +218,9 @@ def plan_policy(undo: Undo, seen: Seen, key: KeyFact, request: EnforceRequest) -
         return Plan((), (), (), ground)
     reason = undo.reason or why_it_stays(row, key, seen, request.writers.get(row.arn.split(":")[4]))
     if reason or not isinstance(key, Key):
-        return Plan((), (Refusal(f"{where} {reason}", key=row.arn),), (), ground)
+        return Plan((), (Reason(f"{where} {reason}", key=row.arn),), (), ground)
     refusals = tuple(
-        Refusal(
+        Reason(
             f"{where} the trail {trail.arn} still has the key, and "
             f"{'would' if finding.status == 'fail' else 'might'} fail {finding.rule} with the earlier policy: "
             f"{finding.message} Delete the row of the key from key_policies there, or give the trail another key "
@@ -246,7 +246,7 @@ def _with_policy(snapshot: Snapshot, plan: Plan) -> Snapshot:
 
 
 def _trail_goes_back(
-    snapshot: Snapshot, undo: Undo, created: Collection[str], keys: Mapping[str, KeyFact], refusals: list[Refusal]
+    snapshot: Snapshot, undo: Undo, created: Collection[str], keys: Mapping[str, KeyFact], refusals: list[Reason]
 ) -> Iterator[Change]:
     """Yield the change that gives the trail its former key, or note a refusal. The backup names the trail."""
     row = undo.row
@@ -254,12 +254,12 @@ def _trail_goes_back(
     trail = next((trail for trail in writable if trail.arn == row.arn), None)
     if trail is None:
         why = "it does not exist, or cannot be changed from here. Delete its entry from trail_keys in the backup file."
-        refusals.append(Refusal(why, trails=(row.arn,)))
+        refusals.append(Reason(why, trails=(row.arn,)))
     elif trail.kms_key_arn != row.before:
         ours = _is_still_ours(trail, row, created, snapshot)
         reason = undo.reason or (_why_it_stays(trail, row, keys) if ours else _somebody_elses(trail))
         if reason:
-            refusals.append(Refusal(reason, trails=(row.arn,)))
+            refusals.append(Reason(reason, trails=(row.arn,)))
         else:
             yield update_trail(trail, str(row.before))
 
@@ -305,7 +305,7 @@ def _why_it_stays(trail: Trail, row: Replaced, keys: Mapping[str, KeyFact]) -> s
 
 
 def _policy_goes_back(
-    undo: Undo, key: KeyFact, seen: Seen, request: EnforceRequest, refusals: list[Refusal]
+    undo: Undo, key: KeyFact, seen: Seen, request: EnforceRequest, refusals: list[Reason]
 ) -> Iterator[Change]:
     """Yield the policy as it was, where it still is what the enforcement made of it; or a refusal."""
     row = undo.row
@@ -315,7 +315,7 @@ def _policy_goes_back(
     if reason is None and isinstance(key, Key):
         yield _policy_change(row, key)
     else:
-        refusals.append(Refusal(f"The policy of {row.arn}: {reason}", key=row.arn))
+        refusals.append(Reason(f"The policy of {row.arn}: {reason}", key=row.arn))
 
 
 def _policy_change(row: Replaced, key: Key) -> Change:

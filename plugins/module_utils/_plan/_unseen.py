@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from .._model import ACCOUNT_IN_NAME, Bucket, Change, Options, ReadError, Refusal, Snapshot, Trail, is_denied, next_step
+from .._model import ACCOUNT_IN_NAME, Bucket, Change, Options, ReadError, Reason, Snapshot, Trail, is_denied, next_step
 from ._request import EnforceRequest
 
 
@@ -18,7 +18,7 @@ class BlindMove:
     """A trail that would be moved although something is unread, and whether that is refused or only warned of."""
 
     trail_arn: str
-    why: Refusal
+    why: Reason
     is_refused: bool
 
 
@@ -61,7 +61,7 @@ def _is_move(change: Change) -> bool:
     return change.after["kms_key_arn"] != present or "multi_region" in change.after
 
 
-def _unread_bucket(account_id: str, trail: Trail, error: ReadError, is_refused: bool) -> Refusal:
+def _unread_bucket(account_id: str, trail: Trail, error: ReadError, is_refused: bool) -> Reason:
     step, options = _who_would_read(account_id, trail.bucket_name, error)
     words = (
         f"with the key {trail.kms_key_arn}: the policy of its bucket {trail.bucket_name}, which may refuse logs under "
@@ -71,7 +71,7 @@ def _unread_bucket(account_id: str, trail: Trail, error: ReadError, is_refused: 
         words += " The trail may be delivering now."
         step = step if options else f"{step} To move it anyway,"
         options = (*options, {"allow_unread_bucket_policy": True})
-    return Refusal(f"{words} {step}".rstrip(), options, (trail.arn,), trail.kms_key_arn)
+    return Reason(f"{words} {step}".rstrip(), options, (trail.arn,), trail.kms_key_arn)
 
 
 def _who_would_read(account_id: str, bucket_name: str, error: ReadError) -> tuple[str, Options]:
@@ -87,8 +87,8 @@ def _who_would_read(account_id: str, bucket_name: str, error: ReadError) -> tupl
     return "", ({"bucket_assume_role": f"a role in {owner} that may {error.iam_action}"},)
 
 
-def _unread_regions(trail: Trail, error: ReadError) -> Refusal:
-    return Refusal(
+def _unread_regions(trail: Trail, error: ReadError) -> Reason:
+    return Reason(
         f"with the key {trail.kms_key_arn}: it delivers logs of every enabled region, and it is unknown whether its "
         f"bucket {trail.bucket_name} accepts the logs of each, because {error}. {next_step(error)}",
         trails=(trail.arn,),

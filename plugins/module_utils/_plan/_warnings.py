@@ -18,7 +18,7 @@ from .._checks import (
     refused_spare_folder,
     subject_of,
 )
-from .._model import Change, Key, KeyLookup, ReadError, Refusal, Snapshot, Trail
+from .._model import Change, Key, KeyLookup, ReadError, Reason, Snapshot, Trail
 from .._policy import MAX_BYTES, Budget, Policy, is_arn
 from ._new_key import policy_of, why_not_trusted
 from ._remedies import excepted_changes, may_write
@@ -30,11 +30,11 @@ NEARLY_FULL = 0.8  # of a policy's largest size: room for some fifty more trails
 
 def plan_warnings(
     account: AccountVerdict, predicted: Snapshot, changes: Iterable[Change], request: EnforceRequest
-) -> list[str | Refusal]:
+) -> list[str | Reason]:
     """Return warnings: trails left to others, keys that must outlive their logs, what readers and buckets refuse."""
     changes = tuple(changes)
     moved = {change.resource for change in changes if change.operation in ("CreateTrail", "UpdateTrail")}
-    warnings: list[str | Refusal] = [
+    warnings: list[str | Reason] = [
         *_left_to_others(account, request),
         *_excepted_warnings(account, request, moved),
         *size_warnings(changes),
@@ -88,25 +88,25 @@ def _kept(change: Change) -> tuple[object, ...]:
     return (None, change.after["kms_key_arn"])
 
 
-def size_warnings(changes: Iterable[Change]) -> Iterator[Refusal]:
+def size_warnings(changes: Iterable[Change]) -> Iterator[Reason]:
     """Yield a warning for each policy that is nearly full: a merge that finds no room is refused, which is too late."""
     for change in changes:
         size = len(str(change.parameters.get("Policy", "")).encode())
         if change.operation in ("CreateKey", "PutKeyPolicy") and size > NEARLY_FULL * MAX_BYTES:
-            yield Refusal(
+            yield Reason(
                 f"The policy of {change.resource} will have {size} bytes; KMS accepts {MAX_BYTES}. Before it is "
                 "full, give further accounts another key, or",
                 ({"statements": "cis, which allows whole accounts"},),
             )
 
 
-def stranger_warnings(key: Key, request: EnforceRequest, readers: Collection[str]) -> Iterator[Refusal]:
+def stranger_warnings(key: Key, request: EnforceRequest, readers: Collection[str]) -> Iterator[Reason]:
     """Yield what a key found by its alias opens to others: anyone who may create keys could have given it the alias."""
     if request.key is None:
         return
     reasons = (why_not_trusted(key, readers, request.key.administrators), *_of_material(key, request.key))
     for reason in filter(None, reasons):
-        yield Refusal(
+        yield Reason(
             f"Trails that have not used the key {key.arn}, to which {request.key.alias} points, will now use it, and "
             f"{reason}. If nobody intended that, find out who created the key, and",
             ({"key_id": "another"},),
@@ -124,12 +124,12 @@ def _of_material(key: Key, request: KeyRequest) -> Iterator[str]:
         )
 
 
-def _left_to_others(account: AccountVerdict, request: EnforceRequest) -> Iterator[Refusal]:
+def _left_to_others(account: AccountVerdict, request: EnforceRequest) -> Iterator[Reason]:
     for verdict in account.trails:
         trail = verdict.trail
         if trail.ownership != "owned" and not may_write(trail, request) and verdict.verdict == "non_compliant":
             is_delegated = trail.ownership == "delegated"
-            yield Refusal(
+            yield Reason(
                 f"The trail {trail.arn} is {trail.ownership} and left as it is. Bring it to compliance in account "
                 f"{trail.account_id}, which owns it{', or' if is_delegated else '.'}",
                 ({"trails": "its ARN"},) if is_delegated else (),

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from .._model import Change, Key, Refusal, Snapshot
+from .._model import Change, Key, Reason, Snapshot
 from .._operations import Operation
 from .._permissions import iam_action
 from .._policy import Outcome, Policy, PolicyError, Request, Statement, decide, parse, write_request
@@ -55,14 +55,14 @@ def _named(statement: Statement) -> Iterator[str]:
     yield from (str(name) for name in (listed if isinstance(listed, list) else [listed]))
 
 
-def of_another_partition(request: EnforceRequest, readers: Iterable[str], snapshot: Snapshot) -> Iterator[Refusal]:
+def of_another_partition(request: EnforceRequest, readers: Iterable[str], snapshot: Snapshot) -> Iterator[Reason]:
     """Yield a refusal for each reader and administrator that no policy of the account's partition can name."""
     account_id, partition = snapshot.account_id, snapshot.partition
     named = {**dict.fromkeys(request.key.administrators if request.key else (), "key.administrators")}
     named.update(dict.fromkeys(readers, "readers"))
     for arn, option in sorted(named.items()):
         if arn.startswith("arn:") and arn.split(":")[1] != partition:
-            yield Refusal(
+            yield Reason(
                 f"{arn} is of the partition {arn.split(':')[1]}, and account {account_id} of {partition}, where no key "
                 f"policy can name it. Remove it from {option}."
             )

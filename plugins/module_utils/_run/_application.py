@@ -12,7 +12,7 @@ from datetime import datetime
 
 from .._aws import Account, AwsError, Pace
 from .._checks import AccountVerdict, assess
-from .._model import Backup, Change, Refusal, Snapshot, Trail, TrailStatus
+from .._model import Backup, Change, Reason, Snapshot, Trail, TrailStatus
 from .._operations import WRITES
 from .._plan import KeyName, Plan, changed_trails, delivered_since, keys_changed, without, without_old_errors
 from ._rounds import Rounds, Written
@@ -166,8 +166,8 @@ def _without_shared(plan: Plan, shared: Shared, task: Task) -> Plan:
     return replace(plan, changes=tuple(without(plan.changes, shared.names, task.request)), refusals=refusals)
 
 
-def _not_ready(key_arn: str) -> Refusal:
-    return Refusal(
+def _not_ready(key_arn: str) -> Reason:
+    return Reason(
         f"The key {key_arn}, which accounts of this run share, still lacks what the account needs: its policy is "
         "written once for all of them, before their trails move. Run again.",
         key=key_arn,

@@ -15,7 +15,7 @@ from ansible.module_utils.common.warnings import warn as _warn
 
 from .._checks import AccountVerdict
 from .._facts import account_row, document, moment
-from .._model import ReadError, Refusal, Snapshot
+from .._model import ReadError, Reason, Snapshot
 from .._plan import RestorePlans, change_rows, diff, to_add_rows
 from .._printable import printable, unforeseen
 from ._audit import narrowing
@@ -78,7 +78,7 @@ def _result(outcome: RunOutcome, run: Run) -> dict[str, Any]:
     }
 
 
-def _warnings(outcome: RunOutcome) -> list[str | Refusal]:
+def _warnings(outcome: RunOutcome) -> list[str | Reason]:
     """Return the warnings of the run and of its accounts, each once."""
     results = [*outcome.keys, *outcome.accounts.items()]
     return list(dict.fromkeys([*outcome.warnings, *(warning for _id, done in results for warning in done.warnings)]))
@@ -87,7 +87,7 @@ def _warnings(outcome: RunOutcome) -> list[str | Refusal]:
 def _rows(results: list[tuple[str, Any]], of: str) -> Iterator[dict[str, Any]]:
     for account_id, done in results:
         for each in getattr(done, of):
-            why = Refusal(each) if isinstance(each, str) else each
+            why = Reason(each) if isinstance(each, str) else each
             yield {
                 "account_id": account_id,
                 "message": printable(str(why)),
@@ -107,7 +107,7 @@ def _undo(restore: RestorePlans) -> dict[str, Any]:
     return {"resources": resources, "refusals": list(_rows(plans, "refusals"))}
 
 
-def _settings(why: str | Refusal) -> list[dict[str, bool | str]]:
+def _settings(why: str | Reason) -> list[dict[str, bool | str]]:
     return [] if isinstance(why, str) else [dict(options) for options in why.options]
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from .._aws import Access, Account, AccountSessions, Pace, contain_failures, read_account_again, sweep
 from .._backup import by_account
 from .._checks import AccountVerdict, assess, unused_exceptions
-from .._model import Key, Missing, ReadError, Refusal, Snapshot
+from .._model import Key, Missing, ReadError, Reason, Snapshot
 from .._plan import (
     KeyFact,
     Part,
@@ -141,7 +141,7 @@ def _planned(accounts: Mapping[str, AccountRun], run: Run) -> JointPlan:
     run.progress.begin("Planned", len(accounts))
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         parts = dict(zip(accounts, pool.map(partial(_part, run), accounts.values()), strict=True))
-        refused: Mapping[str, tuple[Refusal, ...]] = {}
+        refused: Mapping[str, tuple[Reason, ...]] = {}
         while True:
             joint = join({each: part.refused(refused.get(each, ())) for each, part in parts.items()})
             keys = list(pool.map(partial(_step, accounts, run), joint.keys))
@@ -238,7 +238,7 @@ def _contained(run: Run, account: Account, instead: Plan, plan: Callable[[], Pla
 
     def refused(*errors: ReadError) -> Plan:
         why = "; ".join(dict.fromkeys(error.message for error in errors))
-        return replace(instead, refusals=(*instead.refusals, Refusal(f"No plan could be made: {why}")))
+        return replace(instead, refusals=(*instead.refusals, Reason(f"No plan could be made: {why}")))
 
     return contain_failures(plan, refused, account.access.region) if run.task.scope.accounts else plan()
 

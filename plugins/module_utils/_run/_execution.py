@@ -21,7 +21,7 @@ from functools import partial
 from .._aws import Account, Pace, as_if_read_now, contain_failures, wait_for_deliveries
 from .._backup import backup_of
 from .._checks import AccountVerdict, assess, calls_of_readers
-from .._model import PLACEHOLDER, Backup, Change, Organization, ReadError, Refusal
+from .._model import PLACEHOLDER, Backup, Change, Organization, ReadError, Reason
 from .._plan import KeyName, Plan, key_of, with_created
 from ._application import AccountRun, Shared
 from ._backup_file import BackupFile
@@ -64,7 +64,7 @@ class JointPlan:
     planned_anew: Callable[[str, AccountVerdict], Plan]
     keys: Sequence[KeyStep] = ()
     policies: Sequence[KeyStep] = ()
-    warnings: tuple[str | Refusal, ...] = ()
+    warnings: tuple[str | Reason, ...] = ()
 
 
 def foreseen(plan: JointPlan) -> RunOutcome:
@@ -236,14 +236,14 @@ class Execution:
     def _keys_of(self, account_id: str) -> list[KeyStep]:
         return [step for step in self._plan.keys if account_id in step.accounts]
 
-    def _why_not_begun(self, account_id: str, pace: Pace) -> str | Refusal | None:
+    def _why_not_begun(self, account_id: str, pace: Pace) -> str | Reason | None:
         for step in () if pace.stopped.is_set() else self._keys_of(account_id):
             if not step.done.is_enough:
                 return f"Nothing was done here, because the key {step.arn or step.name[0]} could not be changed first."
         writes = self._plan.plans[account_id].changes or pace.stopped.is_set()
         return self._why_stopped(pace) if writes else None
 
-    def _why_stopped(self, pace: Pace) -> str | Refusal | None:
+    def _why_stopped(self, pace: Pace) -> str | Reason | None:
         """Return why nothing is begun any more; None where work may begin."""
         if pace.stopped.is_set():
             return INTERRUPTED
@@ -251,7 +251,7 @@ class Execution:
             failed = len(self._failed)
         if failed < self._run.max_failures:
             return None
-        return Refusal(
+        return Reason(
             f"Not attempted, because {failed} accounts have failed. Correct what failed there, and run again, or",
             ({"max_failures": f"more than {self._run.max_failures}"},),
         )
@@ -292,8 +292,8 @@ def _applied(subject: Written) -> Iterator[Change]:
     return (change for change in subject.done.changes if change.status == "applied")
 
 
-def _unseen(key_arn: str, accounts: Iterable[str]) -> Refusal:
-    return Refusal(
+def _unseen(key_arn: str, accounts: Iterable[str]) -> Reason:
+    return Reason(
         f"The policy of {key_arn} stays as it is: account {', '.join(accounts)} could not be read again, and its "
         "trails may need the present policy. Fix what prevents reading it, and run again.",
         key=key_arn,

@@ -20,7 +20,7 @@ from .._aws import (
     read_trail_prerequisites,
 )
 from .._checks import AccountVerdict, assess
-from .._model import Change, KeyLookup, Missing, Refusal, Snapshot
+from .._model import Change, KeyLookup, Missing, Reason, Snapshot
 from .._plan import (
     CREATED_FOR_TAG,
     EnforceRequest,
@@ -106,11 +106,11 @@ def _targets_of(account: Account, judged: AccountVerdict, request: EnforceReques
     return read_targets(account, judged.snapshot, regions_in_need(judged, request), requested_key(account, request))
 
 
-def _without_way_to_the_key(account: Account, request: EnforceRequest) -> Iterator[Refusal]:
+def _without_way_to_the_key(account: Account, request: EnforceRequest) -> Iterator[Reason]:
     """Refuse a key in an account without credentials: it could be neither found nor created."""
     owner = request.key_account_id
     if owner and next(account.owners(owner), None) is None:
-        yield Refusal(
+        yield Reason(
             f"The key of account {account.account_id} is to be in account {owner} (key.account), but there are no "
             "credentials for it. Add it to accounts, or",
             ({"key_assume_role": "a role there"},),
@@ -122,14 +122,14 @@ def with_principals(account: Account, plan: Plan) -> Plan:
     return replace(plan, refusals=(*plan.refusals, *_absent_principals(account, plan.changes)))
 
 
-def _absent_principals(account: Account, changes: Sequence[Change]) -> Iterator[Refusal]:
+def _absent_principals(account: Account, changes: Sequence[Change]) -> Iterator[Reason]:
     """Yield a refusal for each principal that a key policy would newly name and that does not exist.
 
     KMS accepts only principals that exist (KMS guide, "Key policy format"), and refuses the write after all others.
     """
     named = {arn: change.resource for change in changes for arn in new_principals(change)}
     for arn in missing_principals(account, sorted(named)):
-        yield Refusal(
+        yield Reason(
             f"The policy of {named[arn]} would name {arn}, which does not exist; KMS accepts only principals that "
             "exist. Correct or remove it under the option readers or the option key.",
             key=named[arn],

@@ -17,7 +17,7 @@ from itertools import count
 
 from .._aws import Account, Applied, AwsError, Pace, apply
 from .._backup import backup_of
-from .._model import PLACEHOLDER, Backup, BackupError, Change, Refusal
+from .._model import PLACEHOLDER, Backup, BackupError, Change, Reason
 from .._plan import Plan, changed_trails, predicted_prerequisites
 from .._policy import same_policy
 from .._printable import first_of, unforeseen
@@ -50,9 +50,9 @@ class Rounds:
         self._earlier, self._closed = earlier, closed
         self.plan: Plan | None = None
         self.changes: list[Change] = []
-        self.errors: list[str | Refusal] = []
+        self.errors: list[str | Reason] = []
         self._rotation_errors: list[str] = []
-        self._warnings: list[str | Refusal] = []
+        self._warnings: list[str | Reason] = []
         self._rest: Sequence[Change] = ()
 
     def run(self, plan: Plan, of: str) -> None:
@@ -120,7 +120,7 @@ class Rounds:
         try:
             self._save([*self.changes, *plan.changes])
         except BackupError as error:
-            return replace(plan, refusals=(Refusal(str(error)),))
+            return replace(plan, refusals=(Reason(str(error)),))
         return plan
 
     def _warn_anew(self, plan: Plan) -> None:
@@ -128,7 +128,7 @@ class Rounds:
         known = set(map(self._as_planned, self._warnings))
         self._warnings += [each for each in plan.warnings if self._as_planned(each) not in known]
 
-    def _as_planned(self, warning: str | Refusal) -> str:
+    def _as_planned(self, warning: str | Reason) -> str:
         text = str(warning)
         for arn in {each.resource for each in (*self._earlier, *self.changes) if each.operation == "CreateKey"}:
             text = text.replace(arn, f"{arn.rpartition(':')[0]}:{PLACEHOLDER}")
@@ -162,13 +162,13 @@ class Rounds:
             for done in self._earlier
         )
 
-    def _at_an_end(self, before: str, after: str) -> Refusal:
+    def _at_an_end(self, before: str, after: str) -> Reason:
         """Return why no more is tried: the run was interrupted, or its time is up, of which it may get more."""
         if self._pace.stopped.is_set():
-            return Refusal(f"{before}, and the run was interrupted{after}.")
-        return Refusal(f"{before}, and the time is up{after}, or", ({"wait_timeout": "more seconds"},))
+            return Reason(f"{before}, and the run was interrupted{after}.")
+        return Reason(f"{before}, and the time is up{after}, or", ({"wait_timeout": "more seconds"},))
 
-    def _given_up(self, plan: Plan) -> Refusal:
+    def _given_up(self, plan: Plan) -> Reason:
         """Return what is left undone, and which trails are not served for it."""
         unserved = _unserved(plan)
         trails = f" These trails are not served: {first_of(unserved, MOST_NAMED)}." if unserved else ""
@@ -177,7 +177,7 @@ class Rounds:
             f" with {_in_words(plan)} to do.{trails} Make sure that only one run at a time writes there, and run again",
         )
 
-    def _not_shown(self, change: Change) -> Refusal:
+    def _not_shown(self, change: Change) -> Reason:
         return self._at_an_end(
             f"{change.operation} of {change.resource} in {change.region} was done, but AWS still shows the old state",
             ". Find out who else changes it, and run again",

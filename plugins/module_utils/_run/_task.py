@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .._checks import AccountVerdict, Settings, calls_of_readers, keys_needing_second_policy
-from .._model import Backup, Change, LeftToOwnerError, ReaderCalls, Refusal, Snapshot
+from .._model import Backup, Change, LeftToOwnerError, ReaderCalls, Reason, Snapshot
 from .._plan import EnforceRequest, RestorePlans
 from .._scope import AccountScope, Scope
 
@@ -43,9 +43,9 @@ class Done:
     """
 
     changes: tuple[Change, ...] = ()
-    refusals: tuple[Refusal, ...] = ()
-    errors: tuple[str | Refusal, ...] = ()
-    warnings: tuple[str | Refusal, ...] = ()
+    refusals: tuple[Reason, ...] = ()
+    errors: tuple[str | Reason, ...] = ()
+    warnings: tuple[str | Reason, ...] = ()
     backup: Backup | None = None
     rotation_errors: tuple[str, ...] = ()
     deliveries: Mapping[str, bool] = field(default_factory=dict)
@@ -138,7 +138,7 @@ class RunOutcome:
 
     keys: tuple[tuple[str, Done], ...]
     accounts: Mapping[str, Outcome]
-    warnings: tuple[str | Refusal, ...] = ()
+    warnings: tuple[str | Reason, ...] = ()
     backup: Mapping[str, Any] | None = None
     earlier_backups: tuple[str, ...] = ()
     undo: RestorePlans | None = None

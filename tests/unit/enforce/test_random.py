@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change, Refusal, Snapshot
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change, Reason, Snapshot
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _ours
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Done, Outcome, RunOutcome
 from tests.random.accounts import make_case
@@ -91,7 +91,7 @@ def ran(changed: Mapping[str, Change], *refused: str, shared: Sequence[Change] =
             before=assess(Snapshot(account, "aws", read_at), Settings()),
             after=None,
             changes=(changed[account],) if account in changed else (),
-            refusals=(Refusal("The key is Disabled."),) if account in refused else (),
+            refusals=(Reason("The key is Disabled."),) if account in refused else (),
         )
         for account in (ONE, OTHER, THIRD)
     }

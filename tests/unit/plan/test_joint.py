@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key, KeyLookup, Refusal, Snapshot
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key, KeyLookup, Reason, Snapshot
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._joint import (
     AGREED,
     Joint,
@@ -109,13 +109,13 @@ def test_an_account_of_its_own_keeps_its_plan() -> None:
 def test_a_refused_account_leaves_the_key_to_the_others() -> None:
     parts = {account: part(account) for account in ACCOUNTS}
     parts[ACCOUNTS[0]] = replace(
-        parts[ACCOUNTS[0]], plan=replace(parts[ACCOUNTS[0]].plan, refusals=(Refusal("It is not to be."),))
+        parts[ACCOUNTS[0]], plan=replace(parts[ACCOUNTS[0]].plan, refusals=(Reason("It is not to be."),))
     )
     joint = join(parts)
     (key,) = joint.keys
     assert key.accounts == tuple(ACCOUNTS[1:])
     assert bare(ACCOUNTS[0]).trails[0].arn not in str(key.plan.changes[0].after["policy"])
-    assert joint.plans[ACCOUNTS[0]].refusals == (Refusal("It is not to be."),)
+    assert joint.plans[ACCOUNTS[0]].refusals == (Reason("It is not to be."),)
     assert not any(joint.plans[account].refusals for account in ACCOUNTS[1:])
 
 
@@ -200,7 +200,7 @@ def test_a_created_key_takes_the_place_of_its_placeholder() -> None:
 def test_the_order_of_accounts_does_not_matter(order: list[str], refused: set[str]) -> None:
     def made(account: str) -> Part:
         each = of_central(account)
-        return replace(each, plan=replace(each.plan, refusals=(Refusal("No."),))) if account in refused else each
+        return replace(each, plan=replace(each.plan, refusals=(Reason("No."),))) if account in refused else each
 
     one, other = join({each: made(each) for each in ACCOUNTS}), join({each: made(each) for each in order})
     assert one.plans == other.plans
