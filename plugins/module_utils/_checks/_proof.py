@@ -361,22 +361,25 @@ def _open(subject: Subject, proof: TrailProof) -> Result:
     use = "".join(f" {note}" for note in (_use_note(proof.last_use), *_file_notes(subject, proof)) if note)
     if unread:
         return _unread(unread, use)
-    missing = f"more than 15 minutes {_after(_last_known(proof))}"
     if subject.trail.organization_trail and not proof.files:
         return Result(
             "unknown",
             "Events alone do not prove it for an organization trail: what a delegated administrator changes is "
             f"recorded in its own account.{use}",
-            "Set proof to objects.",
-            {**_evidence(subject, proof), "missing": ["the newest logs, which proof: objects reads"]},
+            evidence={**_evidence(subject, proof), "missing": ["the newest logs, which proof: objects reads"]},
+            options=({"proof": "objects"},),
         )
     is_doubtful = next(_under_another_key(subject, proof), None)
-    why = "The newest logs do not agree." if is_doubtful else f"No log is known that was delivered {missing}."
+    late = f"No log is known that was delivered more than 15 minutes {_after(_last_known(proof))}."
+    why = "The newest logs do not agree." if is_doubtful else late
     return Result(
         "unknown",
         why + use,
         _WAIT,
-        {**_evidence(subject, proof), "missing": [f"a log that was delivered {missing}"]},
+        {
+            **_evidence(subject, proof),
+            "missing": ["a log that was delivered more than 15 minutes after the last change"],
+        },
     )
 
 

@@ -18,15 +18,14 @@ from typing import Any
 
 from ansible import constants, context
 
-from ...module_utils._facts import distinct_trails
-from ...module_utils._operations import WRITES
 from ...module_utils._printable import count, first_of
-from .._reports import is_excepted, still_failing, verdict_words
+from .._reports import FORMATS, is_excepted, verdict_words
 from ._decisions import decisions, is_left_to_owners
+from ._proven import delivered, proven, proven_trails
 
 # Of a run of many accounts the report says the others.
-MOST_PROOFS = 3
 MOST_REFUSED = 5
+_IN_FULL = tuple(FORMATS[name].file_name for name in ("html", "json"))
 # What a restore undoes.
 _GOES_BACK = frozenset({"UpdateTrail", "PutKeyPolicy"})
 _PREFIX = "cloudtrail_kms_"
@@ -40,8 +39,6 @@ _OF_A_RESTORE = tuple(
         *("readers", "rules", "exceptions", "approved_keys", "proof"),
     )
 )
-# The statuses of encryption_is_proven where there is a key.
-_WITH_KEY = frozenset({"pass", "fail", "unknown", "excepted"})
 _OF_A_PLAN = ("--check", "--diff")
 _GREEN = (f"{_PREFIX}fail_on", "never")
 # A path that an extra variable takes as it stands.
@@ -69,9 +66,12 @@ def closing_lines(
     if audit is None:
         is_restored = is_restore and not is_plan and not registered.get("failing")
         sentence = restored(result) if is_restored else outcome(result, is_plan=is_plan)
-        lines[:0] = [sentence, *([] if is_plan else [*_delivered(result), *_proven(result)])]
+        lines[:0] = [sentence, *([] if is_plan else [*delivered(result), *proven(result)])]
     else:
-        lines[:0] = [*_failing(registered["failing"], audit), *_proven_trails(audit)]
+        lines[:0] = [
+            *_failing(registered["failing"], audit),
+            *proven_trails(audit, _trail_by_trail(registered, folders)),
+        ]
     lines[:0] = [*_compared(registered.get("comparison")), *_left_out(context.CLIARGS, variables)]
     if variables.keys().isdisjoint(_OF_A_JOB):
         lines += _commands(context.CLIARGS, audit, result, variables)
@@ -106,72 +106,27 @@ def _failing(number: int, audit: Mapping[str, Any]) -> Iterator[str]:
         yield f"Failing   {number} of {accounts}; {_PREFIX}fail_on=never would only report"
 
 
-def _proven_trails(audit: Mapping[str, Any]) -> Iterator[str]:
-    """Yield of how many trails an audit with proof has it, and which of these fail all the same."""
-    judged = [
-        (trail, finding["status"])
-        for _account, trail in distinct_trails(audit["accounts"])
-        for finding in trail["findings"]
-        if finding["rule"] == "encryption_is_proven"
-    ]
-    if not judged:
-        return
-    proven, with_key = ([trail for trail, status in judged if status in of] for of in ({"pass"}, _WITH_KEY))
-    without = count(len(judged) - len(with_key), "trail")
-    left_out = f"; {without} without a key left out" if len(judged) > len(with_key) else ""
-    yield f"Proven    {len(proven)} of {count(len(with_key), 'trail')} with a key{left_out}"
-    if failing := sum(bool(still_failing(trail["findings"])) for trail in proven):
-        yield f"          {failing} of these must be fixed all the same: a delivery shows nothing of later ones"
-    yield "          The HTML and JSON reports say by what, and what the others lack"
+def _reports(registered: Mapping[str, Any], folders: Sequence[str]) -> list[str]:
+    """Return where the reports are; those in a folder that is gone with ansible-playbook are not."""
+    kept = [path for path in registered.get("reports", ()) if not path.startswith(constants.DEFAULT_LOCAL_TMP)]
+    return [*map(_from_here, kept), *(f"{folder}/" for folder in folders)]
 
 
-def _changed_trails(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the trails whose encryption the applied changes reach: by themselves, or through their key."""
-    applied = (each for each in result["changes"] if each["status"] == "applied")
-    changed = {each["resource"] for each in applied if not WRITES[each["operation"]].is_optional}
-    trails = (trail for row in (result["after"] or {}).get("accounts", ()) for trail in row["trails"])
-    return [trail for trail in trails if changed & {trail["arn"], trail["kms_key_arn"]}]
-
-
-def _delivered(result: Mapping[str, Any]) -> Iterator[str]:
-    """Yield how many of the changed trails have delivered since, or how to find out."""
-    if deliveries := result["deliveries"]:
-        trails = count(len(deliveries), "changed trail")
-        have = "has" if len(deliveries) == 1 else "have"
-        yield f"Delivery  {sum(deliveries.values())} of {trails} {have} delivered since"
-    elif _changed_trails(result):
-        yield f"Delivery  not waited for: audit again in some minutes ({_PREFIX}wait=true waits for it)"
-
-
-def _proven(result: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what proves that changed trails deliver under their keys, of the first ones, and how many lack proof."""
-    judged = [
-        (trail, finding)
-        for trail in _changed_trails(result)
-        for finding in trail["findings"]
-        if finding["rule"] == "encryption_is_proven" and finding["status"] in _WITH_KEY
-    ]
-    proofs = [
-        f"{trail['name']}: {finding['message']} {still_failing(trail['findings'])}".rstrip()
-        for trail, finding in judged
-        if finding["status"] == "pass"
-    ]
-    if len(proofs) < len(judged):
-        yield f"Proven    {len(proofs)} of {count(len(judged), 'changed trail')}: audit again in 20 minutes"
-    yield from (f"Proven    {each}" for each in proofs[:MOST_PROOFS])
-    if len(proofs) > MOST_PROOFS:
-        yield f"          and {count(len(proofs) - MOST_PROOFS, 'more trail')}"
+def _trail_by_trail(registered: Mapping[str, Any], folders: Sequence[str]) -> list[str]:
+    """Return where the reports are that say what proves each trail, if any was written."""
+    written = [path for path in registered.get("reports", ()) if path.endswith(_IN_FULL)]
+    return _reports({"reports": written}, folders) if written else []
 
 
 def _files(result: Mapping[str, Any], registered: Mapping[str, Any], folders: Sequence[str]) -> Iterator[str]:
-    """Yield where the reports and the backup are."""
-    passing = constants.DEFAULT_LOCAL_TMP  # which is gone with ansible-playbook
-    reports = [path for path in registered.get("reports", ()) if not path.startswith(passing)]
-    if places := ", ".join([*map(_from_here, reports), *(f"{folder}/" for folder in folders)]):
-        yield f"Reports   {places}"
+    """Yield where the reports and the backup are, or that a run which could be undone has kept none."""
+    if reports := _reports(registered, folders):
+        yield f"Reports   {', '.join(reports)}"
     if backup := result.get("backup_path"):
         yield f"Backup    {_from_here(backup)}"
         yield from (f"          The earlier backup is now {_from_here(path)}" for path in result["earlier_backups"])
+    elif result.get("backup") and (result.get("undo") or {"resources": True})["resources"]:
+        yield f"Undo      none, as no backup was kept: set {_PREFIX}backup_path before a run that you may want to undo"
 
 
 def _commands(
@@ -184,7 +139,10 @@ def _commands(
     if result.get("backup_path"):
         yield from _undo(arguments, result)
     if _is_refused(arguments, result):
-        yield "Decide    what to do about each REFUSED above, and run the same command again: until then it is refused"
+        with_choice = any(each["settings"] for each in result["refusals"])
+        adding = ", with -e for each variable that you decide to set" if with_choice else ""
+        again = f"run the same command again{adding}: until then it is refused"
+        yield f"Decide    what to do about each REFUSED above, and {again}"
         return
     if next_command(arguments, audit, result):
         open_ones = decisions(audit, variables) if audit else None

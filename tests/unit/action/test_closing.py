@@ -298,6 +298,11 @@ def test_after_a_refusal_comes_no_command_that_is_refused_again(
         lines[-1]
         == "Decide    what to do about each REFUSED above, and run the same command again: until then it is refused"
     )
+    fields["refusals"][0]["settings"] = [{"allow_enable_key": True}]
+    assert closing_lines(with_after(enforced(**fields)), {"failing": 1}, [], {}, is_plan=check)[-1] == (
+        "Decide    what to do about each REFUSED above, and run the same command again, with -e for each variable that "
+        "you decide to set: until then it is refused"
+    )
     others = closing_lines(
         with_after(enforced(change(ONE, "planned"), **fields)), {"failing": 1}, [], {}, is_plan=check
     )

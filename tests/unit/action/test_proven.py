@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible import constants
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._closing import closing_lines
 
@@ -89,17 +90,60 @@ def test_what_is_not_done_is_not_said() -> None:
     assert lines({**result(1), "after": None}) == []
 
 
-def test_an_audit_says_of_how_many_trails_it_has_proof() -> None:
+def audited(**evidence: dict[str, Any]) -> dict[str, Any]:
+    """An audit of a trail for each status, with the evidence that the finding of that status has."""
     (row,) = result(4)["after"]["accounts"]
     for trail, status in zip(row["trails"], ("pass", "fail", "unknown", "not_applicable"), strict=True):
-        trail["findings"] = [{**_PROVEN, "status": status}]
-    told = {"ansible_facts": {"cloudtrail_kms": {"accounts": [row]}}}
-    closing = closing_lines(told, {"failing": 0}, (), {"awx_job_id": 1}, is_plan=False)
-    reports = "          The HTML and JSON reports say by what, and what the others lack"
-    assert closing == ["", "Proven    1 of 3 trails with a key; 1 trail without a key left out", reports]
+        trail["findings"] = [{**_PROVEN, "status": status, "evidence": evidence.get(status, {})}]
+    return {"ansible_facts": {"cloudtrail_kms": {"accounts": [row]}}}
+
+
+def ending(told: dict[str, Any], *folders: str, **registered: Any) -> list[str]:
+    return closing_lines(told, {"failing": 0, **registered}, folders, {"awx_job_id": 1}, is_plan=False)
+
+
+def test_an_audit_says_of_how_many_trails_it_has_proof() -> None:
+    denied = "an answer to cloudtrail:LookupEvents (AccessDenied)"
+    told = audited(fail={"refuted_by": "a log"}, unknown={"missing": [denied, "an answer to s3:ListBucket (X)"]})
+    assert ending(told) == [
+        "",
+        "Proven    1 of 3 trails with a key; 1 trail without a key left out",
+        "          1 trail refuted: a log shows another key, or none",
+        f"          1 trail lacks {denied} and an answer to s3:ListBucket (X)",
+        "          Trail by trail: add -e cloudtrail_kms_reports=html -e cloudtrail_kms_report_dir=reports",
+    ]
+    (row,) = told["ansible_facts"]["cloudtrail_kms"]["accounts"]
     row["trails"][0]["findings"] += [{**_PROVEN, "rule": "key_is_usable", "status": "fail", "level": "required"}]
-    closing = closing_lines(told, {"failing": 0}, (), {"awx_job_id": 1}, is_plan=False)
-    assert closing[2] == "          1 of these must be fixed all the same: a delivery shows nothing of later ones"
+    assert "          1 of these must be fixed all the same: a delivery shows nothing of later ones" in ending(told)
     for trail in row["trails"]:
         trail["findings"] = []
-    assert closing_lines(told, {"failing": 0}, (), {"awx_job_id": 1}, is_plan=False) == []
+    assert ending(told) == []
+
+
+def test_trails_that_lack_the_same_are_counted_together_and_the_rarest_reasons_not_named() -> None:
+    told = audited()
+    (row,) = told["ansible_facts"]["cloudtrail_kms"]["accounts"]
+    lacks = [*["a"] * 3, *"bcdefg"]
+    row["trails"] = [
+        {"arn": f"t{number}", "findings": [{**_PROVEN, "status": "unknown", "evidence": {"missing": [each]}}]}
+        for number, each in enumerate(lacks)
+    ]
+    lines = ending(told)[2:-1]
+    assert lines[0] == "          3 trails lack a"
+    assert lines[1:] == [*(f"          1 trail lacks {each}" for each in "bcde"), "          and 2 more reasons"]
+
+
+@pytest.mark.parametrize(
+    ("reports", "folders", "named"),
+    [
+        (["r/cloudtrail-kms.html", "r/cloudtrail-kms.csv"], [], "r/cloudtrail-kms.html"),
+        ([f"{constants.DEFAULT_LOCAL_TMP}/x/cloudtrail-kms.json"], ["s3://b/p"], "s3://b/p/"),
+        (["r/cloudtrail-kms-junit.xml"], ["s3://b/p"], None),
+    ],
+)
+def test_where_each_proof_stands_is_a_report_that_the_run_has_written(
+    reports: list[str], folders: list[str], named: str | None
+) -> None:
+    lines = ending(audited(fail={"refuted_by": "x"}, unknown={"missing": ["x"]}), *folders, reports=reports)
+    add = "add -e cloudtrail_kms_reports=html -e cloudtrail_kms_report_dir=reports"
+    assert f"          Trail by trail: {named or add}" in lines

@@ -111,3 +111,17 @@ def _undoing(*changes: dict[str, Any], **more: Any) -> list[str]:
     result = {**with_after(enforced(*changes, **ALONE)), "backup_path": f"{os.getcwd()}/backup.json", **more}
     lines = closing_lines(result, {}, [], {}, is_plan=False)
     return lines[next(at for at, each in enumerate(lines) if each.startswith("Undo")) :]
+
+
+@pytest.mark.parametrize(
+    ("undo", "is_said"),
+    [(None, True), ({"resources": ["arn"], "refusals": []}, True), ({"resources": [], "refusals": []}, False)],
+)
+def test_a_run_that_kept_no_backup_says_so_where_something_could_go_back(
+    undo: dict[str, Any] | None, is_said: bool
+) -> None:
+    result = {**with_after(enforced(change(ONE), **ALONE)), "backup": {"accounts": []}, "undo": undo}
+    none = (
+        "Undo      none, as no backup was kept: set cloudtrail_kms_backup_path before a run that you may want to undo"
+    )
+    assert (none in closing_lines(result, {}, [], {"awx_job_id": 1}, is_plan=False)) is is_said

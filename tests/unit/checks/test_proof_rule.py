@@ -217,7 +217,7 @@ def test_evidence_says_by_what_and_for_which_folders() -> None:
     [
         (
             "key changed an hour ago, nothing delivered since",
-            f"a log that was delivered more than 15 minutes after the last change of {SINCE}",
+            "a log that was delivered more than 15 minutes after the last change",
         ),
         ("of an organization trail, by events", "the newest logs, which proof: objects reads"),
         ("history denied", "an answer to cloudtrail:LookupEvents (AccessDenied)"),
