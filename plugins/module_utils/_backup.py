@@ -22,6 +22,7 @@ from ._version import VERSION
 FORMAT = 2
 # Of all backups together: far more than the policies of all keys that a run may change.
 MOST_BYTES = 128 * 1024 * 1024
+_CORRECT = "Correct the option restore, which takes files that runs wrote to backup_path."
 # Characters of a wrong value that a message shows.
 LONGEST_SHOWN = 200
 LONGEST_TIME = 40
@@ -135,7 +136,7 @@ def _parts(path: str, read: Mapping[str, Any]) -> tuple[Backup, ...]:
     try:
         parts = tuple(_part(row, f"{where}.") for where, row in _each("accounts", read["accounts"]))
     except KeyError as error:
-        raise BackupError(f"The backup {path} is not complete: {error}.") from error
+        raise BackupError(f"The backup {path} is not complete: {error} is missing. {_CORRECT}") from error
     except (TypeError, ValueError, RecursionError) as error:
         raise BackupError(f"The backup {path} cannot be used: {error}") from error
     if not parts:
@@ -177,7 +178,7 @@ def _read(path: str, room: Room) -> Mapping[str, Any]:
         # No text of a run holds half a character, and none with it could be written.
         json.dumps(read, ensure_ascii=False).encode()
     except OSError as error:
-        why = f"The backup {path} cannot be read by {user()}: {error.strerror}. Correct the option restore."
+        why = f"The backup {path} cannot be read by {user()}: {error.strerror}. {_CORRECT}"
         raise BackupError(why) from error
     except TooMuchError as error:
         raise BackupError(
@@ -185,9 +186,9 @@ def _read(path: str, room: Room) -> Mapping[str, Any]:
             "wrote them, and from fewer at once."
         ) from None
     except (ValueError, RecursionError) as error:
-        raise BackupError(f"The backup {path} is not JSON: {error}.") from error
+        raise BackupError(f"The backup {path} is not JSON: {error}. {_CORRECT}") from error
     if not isinstance(read, Mapping) or read.get("format") != FORMAT:
-        raise BackupError(f"{path} is not a backup of this collection in format {FORMAT}.")
+        raise BackupError(f"{path} is no backup of this collection in format {FORMAT}. {_CORRECT}")
     return read
 
 

@@ -15,11 +15,14 @@ from ._model import LogFolder, Proof, ReaderCalls, Snapshot, Trail
 
 @dataclass(frozen=True)
 class Role:
-    """A role to assume (STS API reference, AssumeRole): its ARN, and what its trust policy may ask for."""
+    """A role to assume (STS API reference, AssumeRole): its ARN, what its trust policy may ask for, and the option that
+    names it, where that is not assume_role.
+    """
 
     role_arn: str
     external_id: str | None = None
     session_name: str = "aws-baseline-cloudtrail"
+    option: str = field(default="", compare=False)
 
     @property
     def account_id(self) -> str:

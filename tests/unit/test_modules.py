@@ -165,8 +165,8 @@ def test_a_restore_whose_backup_is_a_file_to_restore_from_is_refused(
     backup.write_text(json.dumps({"format": 2, "accounts": [part]}), encoding="utf-8")
     asked = options("healthy", restore=[f"{tmp_path}/{name}"], backup_path=str(backup), _ansible_check_mode=check_mode)
     assert answer(cloudtrail_kms_enforce, asked)["msg"] == (
-        f"The backup {backup} cannot be written: it is a file to restore from. Set another backup_path, in the role "
-        "cloudtrail_kms_backup_path, or leave it out."
+        f"The backup {backup} cannot be written: it is a file to restore from. Set the option "
+        "backup_path to another file, or leave it out."
     )
     told = answer(cloudtrail_kms_enforce, {**asked, "backup_path": str(tmp_path / "other.json")})
     assert told["msg"].startswith("The backup is of account 222222222222, not of 111111111111.")

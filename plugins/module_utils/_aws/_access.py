@@ -301,7 +301,8 @@ class Access:
 
         session = issue()
         if isinstance(session, ReadError):
-            why = f"Cannot assume the role {role.role_arn} ({session.code}: {session.message}). {next_step(session)}"
+            which = f"{role.role_arn} of the option {role.option}" if role.option else role.role_arn
+            why = f"Cannot assume the role {which} ({session.code}: {session.message}). {next_step(session)}"
             raise AwsError(why, replace(session, message=why))
         return Access(self.clients, RoleCredentials(session, issue), region=self.region)
 

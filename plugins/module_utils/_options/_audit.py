@@ -244,7 +244,8 @@ def _role(params: Mapping[str, Any], option: str) -> Role | None:
         return None
     check(f"{option}.role_arn", role["role_arn"], _ROLE_ARN, "a role ARN")
     _check_session(option, role)
-    return Role(role["role_arn"], role["external_id"], role["session_name"])
+    named_by = "" if option == "assume_role" else option
+    return Role(role["role_arn"], role["external_id"], role["session_name"], named_by)
 
 
 def _check_session(option: str, role: Mapping[str, Any]) -> None:

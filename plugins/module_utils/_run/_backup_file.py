@@ -39,13 +39,13 @@ def checked_path(path: str | None, restored: Iterable[str] = ()) -> str | None:
     target = Path(path)
     if target.exists() and any(target.samefile(each) for each in restored):
         raise BackupError(
-            f"The backup {path} cannot be written: it is a file to restore from. Set another backup_path, in the "
-            "role cloudtrail_kms_backup_path, or leave it out."
+            f"The backup {path} cannot be written: it is a file to restore from. Set the option "
+            "backup_path to another file, or leave it out."
         )
     if os.path.lexists(target) and not stat.S_ISREG(target.lstat().st_mode):
         raise BackupError(
-            f"The backup {path} cannot be written: it is not a regular file. Set backup_path to the name of a file, "
-            "not of a directory, a link or a device."
+            f"The backup {path} cannot be written: it is not a regular file. Set the option backup_path to the "
+            "name of a file, not of a directory, a link or a device."
         )
     if not os.access(target.parent, os.W_OK | os.X_OK):
         raise BackupError(f"The backup {path} cannot be written. {_requirement()}")
@@ -224,8 +224,8 @@ class _Lock:
         except BlockingIOError as error:
             os.close(descriptor)
             raise BackupError(
-                f"The backup {path} cannot be written: another run is writing it. Wait until it ends, or set another "
-                "backup_path."
+                f"The backup {path} cannot be written: another run is writing it. Wait until it ends, or set the "
+                "option backup_path to another file."
             ) from error
         except OSError:
             os.close(descriptor)

@@ -85,7 +85,8 @@ def options_of_run(arguments: Mapping[str, Any], modes: Sequence[str] = (*MODULE
         run_options["previous"] = _from_here(run_options["previous"])
     if run_options["mode"] == "restore":
         if not arguments.get("restore"):
-            raise AnsibleActionFail("No backup is given: set restore, in the role cloudtrail_kms_restore, to its file.")
+            name = f"{run_options['variables'] or ''}restore"
+            raise AnsibleActionFail(f"No backup to restore is named: set {name} to the file that a run wrote.")
         run_options["mode"] = "enforce"
     if run_options["reports"] and run_options["report_bucket"] and not run_options["report_dir"]:
         run_options["report_dir"] = passing_directory()

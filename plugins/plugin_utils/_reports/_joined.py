@@ -42,7 +42,7 @@ def joined_reports(paths: Sequence[str], now: datetime) -> tuple[dict[str, Any],
     what its findings do not imply, and for reports that do not fit together.
     """
     if not paths:
-        raise JoinError("No report is there to join. Give JSON reports by audits, in the role cloudtrail_kms_audits.")
+        raise JoinError("No report to join is named: set cloudtrail_kms_audits to the JSON reports.")
     room = Room(_report_file.MOST_BYTES)
     audits, enforced = [], []
     for path in paths:

@@ -21,15 +21,10 @@ _NAMED = re.compile(rf"\bthe option ({'|'.join(audit_spec() | own_spec())})\b")
 
 def result_by_variables(result: Mapping[str, Any]) -> dict[str, Any]:
     """Return the result of a module with variables in what it refuses, warns of and finds, and in why it failed."""
-    found, of_warnings = dict(result), result.get("warning_settings", {})
+    found, of_warnings = _failure_by_variables(result), result.get("warning_settings", {})
     for name in ("warnings", "run_warnings"):
         if name in result:
             found[name] = [_words(text, of_warnings.get(text)) for text in map(text_of, result[name])]
-    if options := result.get("options"):
-        subject = of_options(_PREFIX + option for option in options)
-        found["msg"] = subject + result["msg"].removeprefix(of_options(options))
-    elif "msg" in result:
-        found["msg"] = _words(result["msg"])
     for name in ("refusals", "errors"):
         if name in result:
             found[name] = [_by_variables(each, "message") for each in result[name]]
@@ -38,6 +33,18 @@ def result_by_variables(result: Mapping[str, Any]) -> dict[str, Any]:
             found[name] = audit_by_variables(result[name])
     if "ansible_facts" in result:
         found["ansible_facts"] = {name: audit_by_variables(audit) for name, audit in result["ansible_facts"].items()}
+    return found
+
+
+def _failure_by_variables(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the result with variables in why the module failed, in the words that Ansible shows."""
+    if "msg" not in result:
+        return dict(result)
+    options, why = result.get("options") or (), result["msg"]
+    named = of_options(_PREFIX + option for option in options) + why.removeprefix(of_options(options))
+    found = {**result, "msg": named if options else _words(why)}
+    if found["msg"] != why and not isinstance(result.get("exception"), str):
+        found.pop("exception", None)  # ansible-core 2.19 and later show its words, and not those of `msg`
     return found
 
 

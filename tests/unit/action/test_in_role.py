@@ -97,3 +97,12 @@ def test_a_module_that_fails_names_variables_too() -> None:
     assert run(failed)["msg"] == "Option key_id: no key_id."
     told = run({"failed": True, "msg": "There is no trail x. Correct the option trails."}, variables=PREFIX)
     assert told["msg"] == "There is no trail x. Correct cloudtrail_kms_trails."
+
+
+def test_the_error_that_newer_ansible_shows_has_the_words_of_the_message() -> None:
+    """From ansible-core 2.19 on the exception that a module hands on is shown, where there is one."""
+    why = "There is no trail x. Correct the option trails."
+    failed = {"failed": True, "msg": why, "exception": object()}
+    assert "exception" not in run(failed, variables=PREFIX)
+    assert run({**failed, "exception": "Traceback"}, variables=PREFIX)["exception"] == "Traceback"
+    assert "exception" in run(failed)

@@ -196,7 +196,7 @@ def test_an_account_of_two_reports_is_refused(tmp_path: Path) -> None:
 
 
 def test_nothing_is_no_audit() -> None:
-    with pytest.raises(AnsibleActionFail, match="No report is there to join"):
+    with pytest.raises(AnsibleActionFail, match="No report to join is named: set cloudtrail_kms_audits "):
         run(NEVER_ASKED, mode="join")
 
 

@@ -209,7 +209,7 @@ class TestModes:
             ask({f"{PREFIX}mode": "join"}, NEVER_ASKED)
 
     def test_to_restore_needs_a_file(self) -> None:
-        with pytest.raises(AnsibleActionFail, match="No backup is given"):
+        with pytest.raises(AnsibleActionFail, match="set cloudtrail_kms_restore to the file that a run wrote"):
             ask({f"{PREFIX}restore": None}, NEVER_ASKED, mode="restore")
 
     def test_take_variables_before_the_defaults_of_their_group(self) -> None:

@@ -294,7 +294,11 @@ def test_a_dropped_connection_is_tried_again(load: Load, audit: Audit) -> None:
         ),
         ("organization", {"assume_role": role(PRODUCTION, name="Nobody")}, "role/Nobody (AccessDenied"),
         ("organization", {"key_assume_role": role(SECURITY, external_id=None)}, "Check that the role exists"),
-        ("organization", {"bucket_assume_role": role(LOG_ARCHIVE, name="Nobody")}, "role/Nobody (AccessDenied"),
+        (
+            "organization",
+            {"bucket_assume_role": role(LOG_ARCHIVE, name="Nobody")},
+            "role/Nobody of the option bucket_assume_role (AccessDenied",
+        ),
     ],
 )
 def test_mistakes_are_refused_by_name(
