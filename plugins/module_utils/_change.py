@@ -58,7 +58,8 @@ class Fragment:
 class Reason:
     """Why something is refused or has failed, or is warned of: of which trails, by ARN, for which key, and what to set.
 
-    `text` goes on after the trails, and before the options. `to_add` is for what another tool owns.
+    `text` is why, after the `subject` where that is not the trails; `more` are details and the next step, before the
+    options. `to_add` is for what another tool owns.
     """
 
     text: str
@@ -66,10 +67,13 @@ class Reason:
     trails: tuple[str, ...] = ()
     key: str | None = None
     to_add: tuple[Fragment, ...] = field(default=(), compare=False)
+    subject: str = ""
+    more: str = ""
 
     def __str__(self) -> str:
         """Return all of it as plain sentences."""
-        return about(self.trails) + with_options(self.text, self.options)
+        subject = f"{self.subject}: " if self.subject else about(self.trails)
+        return subject + with_options(f"{self.text} {self.more}".rstrip(), self.options)
 
 
 @dataclass(frozen=True)

@@ -534,7 +534,16 @@ undo:
       description: Why it would be refused.
       type: list
       elements: dict
-      contains: *reason
+      contains:
+        <<: *reason
+        subject:
+          description: How the message begins, in place of trails. Empty for trails, and for a whole account.
+          type: str
+          sample: The policy of arn:aws:s3:::logs
+        reason:
+          description: Why, without what it is about and the next step.
+          type: str
+          sample: a restore does not change it, because new logs may need it
 """
 
 from collections.abc import Mapping

@@ -184,7 +184,10 @@ def test_what_a_run_says_of_its_undo_is_what_the_restore_says(
     undo = answer(cloudtrail_kms_enforce, asked)["undo"]
     restore = {**asked, "restore": [backup], "backup_path": None, "_ansible_check_mode": True}
     told = answer(cloudtrail_kms_enforce, restore)
+    parts = [(each.pop("subject"), each.pop("reason")) for each in undo["refusals"]]
     assert undo["refusals"] == told["refusals"]
+    for (subject, why), row in zip(parts, told["refusals"], strict=True):
+        assert f"{subject}: {why}." in row["message"]
     assert {*undo["resources"]} <= {each["resource"] for each in told["changes"]}
     assert bool(undo["resources"]) is (scenario != "mixed")
     assert told["undo"] is None

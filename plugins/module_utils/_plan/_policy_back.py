@@ -38,6 +38,7 @@ _TRAILS = re.compile(r'arn:[^":]+:cloudtrail:[^":]*:([^":]*):trail/[^"]*')
 NEEDED_OF_A_KEY = ("key_is_usable", "key_in_bucket_region", "key_policy_allows_encrypt")
 # Without these a trail delivers nothing. What else a restored trail fails, it failed before; the verdict says so.
 NEEDED_TO_DELIVER = (*NEEDED_OF_A_KEY, "key_policy_allows_decrypt", "bucket_policy_accepts_key")
+_DELETE = "delete its entry from key_policies in the backup file"
 # A restore has written more before than after.
 _WHOSE_FILE = "If a restore wrote the file, run the enforcement instead; otherwise use the file as it was written"
 
@@ -79,20 +80,20 @@ def is_back(row: Replaced, key: KeyFact) -> bool:
     return isinstance(policy, str) and same_policy(policy, row.before)
 
 
-def why_it_stays(row: Replaced, key: KeyFact, seen: Seen, writer: str | None) -> str | None:
-    """Return why the policy must stay as it is; None if only the needs of trails may still prevent its return.
+def key_to_restore(row: Replaced, key: KeyFact, seen: Seen, writer: str | None) -> Key | Reason:
+    """Return the key if only the needs of trails may still prevent the return of its policy, or why that must stay.
 
     `writer` is the principal that would write it, where that is known.
     """
     if not isinstance(key, Key) or isinstance(key.policy, ReadError):
-        return (
-            "it cannot be read, so it is left as it is. Restore with credentials that may read it, or "
-            "delete its entry from key_policies in the backup file."
+        return Reason(
+            "it cannot be read, so it is left as it is.",
+            more=f"Restore with credentials that may read it, or {_DELETE}.",
         )
     if not same_policy(key.policy, row.after):
-        return (
-            "somebody else has changed it since the backup, so it is left as it is. Set it by hand, or "
-            "delete its entry from key_policies in the backup file."
+        return Reason(
+            "somebody else has changed it since the backup, so it is left as it is.",
+            more=f"Set it by hand, or {_DELETE}.",
         )
     accounts = concerned(row, seen)
     before, present = parse(str(row.before)), parse(key.policy)
@@ -101,23 +102,24 @@ def why_it_stays(row: Replaced, key: KeyFact, seen: Seen, writer: str | None) ->
         or _why_kms_would_not_take_it(before, present)
         or _why_it_is_no_step_back(before, present)
         or why_not_writable(key, "PutKeyPolicy", writer)
+        or key
     )
 
 
-def _why_not_all_is_seen(accounts: Mapping[str, Snapshot | None]) -> str | None:
+def _why_not_all_is_seen(accounts: Mapping[str, Snapshot | None]) -> Reason | None:
     unread = sorted(account for account, snapshot in accounts.items() if snapshot is None)
     if unread:
-        return (
+        return Reason(
             f"account {listing(unread)} also uses the key, and its trails, which this run does not read, may need "
-            "the present policy. Restore together with the accounts that use the key, or delete its entry from "
-            "key_policies in the backup file, and set it by hand when no trail needs it."
+            "the present policy.",
+            more=f"Restore together with the accounts that use the key, or {_DELETE}, and set it by hand when no "
+            "trail needs it.",
         )
     regions = sorted({region for snapshot in accounts.values() if snapshot for region in _unseen_regions(snapshot)})
     if regions:
-        return (
-            f"the trails in {', '.join(regions)} cannot be read, and may need the present policy. Restore with "
-            "credentials that may read every region, or delete its entry from key_policies in the backup file and "
-            "set it by hand."
+        return Reason(
+            f"the trails in {', '.join(regions)} cannot be read, and may need the present policy.",
+            more=f"Restore with credentials that may read every region, or {_DELETE} and set it by hand.",
         )
     return None
 
@@ -128,15 +130,15 @@ def _unseen_regions(snapshot: Snapshot) -> set[str]:
     return {*left_out, *(error.region for error in (*snapshot.errors, *snapshot.closed_regions))}
 
 
-def _why_kms_would_not_take_it(before: Policy, present: Policy) -> str | None:
+def _why_kms_would_not_take_it(before: Policy, present: Policy) -> Reason | None:
     problems = validate(before, accepted=present)
     if problems:
-        why = "KMS would not accept the earlier policy:"
-        return f"{why} {' '.join(problems)} Set it by hand, or delete its entry from key_policies in the backup file."
+        why = f"KMS would not accept the earlier policy: {' '.join(problems)}"
+        return Reason(why, more=f"Set it by hand, or {_DELETE}.")
     return None
 
 
-def _why_it_is_no_step_back(before: Policy, present: Policy) -> str | None:
+def _why_it_is_no_step_back(before: Policy, present: Policy) -> Reason | None:
     """Return why the earlier policy is not just the present one without what an enforcement has added to it."""
     then, now = ({meaning(each.document) for each in policy.statements} for policy in (before, present))
     odd = {each.label for each in before.statements if _is_odd(each, now)}
@@ -144,18 +146,20 @@ def _why_it_is_no_step_back(before: Policy, present: Policy) -> str | None:
     rest = ({**policy.document, "Statement": []} for policy in (before, present))
     names = f" ({listing(sorted(odd))})" if odd else ""
     if odd or not same_policy(*map(to_json, rest)):
-        return (
+        return Reason(
             f"before and after in the backup differ in what no enforcement writes{names}, so a restore would "
-            f"remove or add statements of others. {_WHOSE_FILE}, or set the policy by hand."
+            "remove or add statements of others.",
+            more=f"{_WHOSE_FILE}, or set the policy by hand.",
         )
     others = [each.document for each in present.statements]
     for statement in before.statements:
         is_new = meaning(statement.document) not in now
         more = beyond(statement.document, others) if is_new else ()
         if more:
-            return (
+            return Reason(
                 f"{statement.label} of the earlier policy reaches further than the present policy, to "
-                f"{listing(sorted(more))}. {_WHOSE_FILE}."
+                f"{listing(sorted(more))}.",
+                more=f"{_WHOSE_FILE}.",
             )
     return None
 
@@ -190,10 +194,10 @@ def would_go_blind(
                 row = "trail from trail_keys" if trail.arn in moved else "key from key_policies"
                 yield Reason(
                     f"after the restore it {'would' if finding.status == 'fail' else 'might'} fail {rule} under the "
-                    f"key {trail.kms_key_arn}: {finding.message} Delete the row of this {row} in the backup file, or "
-                    "fix the cause first.",
+                    f"key {trail.kms_key_arn}: {finding.message}",
                     trails=(trail.arn,),
                     key=trail.kms_key_arn,
+                    more=f"Delete the row of this {row} in the backup file, or fix the cause first.",
                 )
 
 

@@ -19,12 +19,14 @@ from .._policy import listing, parse, same_policy
 from ._changes import put_key_policy, update_trail
 from ._key_plan import Plan
 from ._new_key import has_policy_of_a_new_key
-from ._policy_back import KeyFact, Seen, concerned, is_back, trails_of, who_needs_it, why_it_stays, would_go_blind
+from ._policy_back import KeyFact, Seen, concerned, is_back, key_to_restore, trails_of, who_needs_it, would_go_blind
 from ._predict import changed, predict
 from ._request import EnforceRequest
 from ._undo import Undo, Undos
 from ._unseen import blind_moves
 from ._warnings import plan_warnings
+
+_DELETE = "delete its entry from trail_keys in the backup file"
 
 
 @dataclass(frozen=True)
@@ -150,9 +152,9 @@ class _Restore:
         others = sorted(self._backups)
         which = others[0] if len(others) == 1 else "one of them"
         return Reason(
-            f"The backup is of account {listing(others)}, not of {account}. Enter {which}: name its host by -i and "
-            "cloudtrail_kms_hosts, or",
+            f"The backup is of account {listing(others)}, not of {account}.",
             ({"assume_role": "a role there"},),
+            more=f"Enter {which}: name its host by -i and cloudtrail_kms_hosts, or",
         )
 
     def _left_out(self, account: str) -> Iterator[Reason]:
@@ -162,16 +164,17 @@ class _Restore:
             bucket = snapshot.buckets.get(undo.row.arn.rpartition(":")[2])
             if undo.account_id == account and not _has_policy(bucket, undo.row.before):
                 yield Reason(
-                    f"The policy of {undo.row.arn}: a restore does not change it, because new logs may need it. Set "
-                    "it by hand, or delete its entry from bucket_policies in the backup file."
+                    "a restore does not change it, because new logs may need it.",
+                    subject=f"The policy of {undo.row.arn}",
+                    more="Set it by hand, or delete its entry from bucket_policies in the backup file.",
                 )
         present = {trail.arn for trail in snapshot.trails}
         for arn in self._asked[account].created_trails if account in self._asked else ():
             if arn in present:
                 yield Reason(
-                    "a restore deletes nothing. Delete it by hand, or delete its entry from created_trails in the "
-                    "backup file.",
+                    "a restore deletes nothing.",
                     trails=(arn,),
+                    more="Delete it by hand, or delete its entry from created_trails in the backup file.",
                 )
 
     def _with_shared(self, plans: Mapping[str, Plan], shared: Iterable[Undo]) -> RestorePlans:
@@ -209,28 +212,28 @@ def plan_policy(undo: Undo, seen: Seen, key: KeyFact, request: EnforceRequest) -
     holds the key, and the trails that stay on it.
     """
     row = undo.row
-    where = f"The policy of {row.arn}, in the backup of account {undo.account_id}:"
+    where = f"The policy of {row.arn}, in the backup of account {undo.account_id}"
     trails = tuple(trail for _account, trail in trails_of(seen) if trail.kms_key_arn == row.arn)
     ground = replace(
         next(iter(seen.values())), account_id=row.arn.split(":")[4], trails=trails, keys={row.arn: key}, buckets={}
     )
     if is_back(row, key):
         return Plan((), (), (), ground)
-    reason = undo.reason or why_it_stays(row, key, seen, request.writers.get(row.arn.split(":")[4]))
-    if reason or not isinstance(key, Key):
-        return Plan((), (Reason(f"{where} {reason}", key=row.arn),), (), ground)
+    found = undo.reason or key_to_restore(row, key, seen, request.writers.get(row.arn.split(":")[4]))
+    if isinstance(found, Reason):
+        return Plan((), (replace(found, subject=where, key=row.arn),), (), ground)
     refusals = tuple(
         Reason(
-            f"{where} the trail {trail.arn} still has the key, and "
-            f"{'would' if finding.status == 'fail' else 'might'} fail {finding.rule} with the earlier policy: "
-            f"{finding.message} Delete the row of the key from key_policies there, or give the trail another key "
-            "first.",
+            f"the trail {trail.arn} still has the key, and {'would' if finding.status == 'fail' else 'might'} fail "
+            f"{finding.rule} with the earlier policy: {finding.message}",
             key=row.arn,
+            subject=where,
+            more="Delete the row of the key from key_policies there, or give the trail another key first.",
         )
-        for trail, finding in who_needs_it(row, key, seen)
+        for trail, finding in who_needs_it(row, found, seen)
     )
-    change = _policy_change(row, key)
-    predicted = replace(ground, keys={row.arn: changed(key, change)})
+    change = _policy_change(row, found)
+    predicted = replace(ground, keys={row.arn: changed(found, change)})
     return Plan((change,), refusals, (), predicted)
 
 
@@ -253,13 +256,13 @@ def _trail_goes_back(
     writable = (trail for trail in snapshot.trails if trail.ownership != "inherited")
     trail = next((trail for trail in writable if trail.arn == row.arn), None)
     if trail is None:
-        why = "it does not exist, or cannot be changed from here. Delete its entry from trail_keys in the backup file."
-        refusals.append(Reason(why, trails=(row.arn,)))
+        gone = Reason("it does not exist, or cannot be changed from here.", more=f"{_DELETE.capitalize()}.")
+        refusals.append(replace(gone, trails=(row.arn,)))
     elif trail.kms_key_arn != row.before:
         ours = _is_still_ours(trail, row, created, snapshot)
         reason = undo.reason or (_why_it_stays(trail, row, keys) if ours else _somebody_elses(trail))
         if reason:
-            refusals.append(Reason(reason, trails=(row.arn,)))
+            refusals.append(replace(reason, trails=(row.arn,)))
         else:
             yield update_trail(trail, str(row.before))
 
@@ -280,27 +283,27 @@ def _is_still_ours(trail: Trail, row: Replaced, created: Collection[str], snapsh
     )
 
 
-def _somebody_elses(trail: Trail) -> str:
-    return (
-        f"somebody else set its key to {trail.kms_key_arn} after the backup. Set its key by hand, or delete its "
-        "entry from trail_keys in the backup file."
+def _somebody_elses(trail: Trail) -> Reason:
+    return Reason(
+        f"somebody else set its key to {trail.kms_key_arn} after the backup.",
+        more=f"Set its key by hand, or {_DELETE}.",
     )
 
 
-def _why_it_stays(trail: Trail, row: Replaced, keys: Mapping[str, KeyFact]) -> str | None:
+def _why_it_stays(trail: Trail, row: Replaced, keys: Mapping[str, KeyFact]) -> Reason | None:
     if row.before is None:
-        return (
-            "no key was set before the backup, and this collection never removes encryption. To restore the rest, "
-            "delete the row from trail_keys in the backup file. To remove the encryption all the same: "
-            f'aws cloudtrail update-trail --region {trail.home_region} --name {trail.arn} --kms-key-id ""'
+        return Reason(
+            "no key was set before the backup, and this collection never removes encryption.",
+            more="To restore the rest, delete the row from trail_keys in the backup file. To remove the encryption all "
+            f"the same: aws cloudtrail update-trail --region {trail.home_region} --name {trail.arn} "
+            '--kms-key-id ""',
         )
     key = keys[row.before]
     if isinstance(key, Key):
         return None
     why = key.message if isinstance(key, Missing) else f"{key.operation} answered {key.code}: {key.message}"
-    return (
-        f"its key {row.before} cannot be found ({why}). To leave the trail on the key it has, "
-        "delete its entry from trail_keys in the backup file."
+    return Reason(
+        f"its key {row.before} cannot be found ({why}).", more=f"To leave the trail on the key it has, {_DELETE}."
     )
 
 
@@ -311,11 +314,11 @@ def _policy_goes_back(
     row = undo.row
     if is_back(row, key):
         return
-    reason = undo.reason or why_it_stays(row, key, seen, request.writers.get(row.arn.split(":")[4]))
-    if reason is None and isinstance(key, Key):
-        yield _policy_change(row, key)
+    found = undo.reason or key_to_restore(row, key, seen, request.writers.get(row.arn.split(":")[4]))
+    if isinstance(found, Reason):
+        refusals.append(replace(found, subject=f"The policy of {row.arn}", key=row.arn))
     else:
-        refusals.append(Reason(f"The policy of {row.arn}: {reason}", key=row.arn))
+        yield _policy_change(row, found)
 
 
 def _policy_change(row: Replaced, key: Key) -> Change:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from dataclasses import dataclass, replace
 from itertools import dropwhile, groupby
 
-from .._model import Backup, Replaced
+from .._model import Backup, Reason, Replaced
 from .._policy import listing, policy_meaning
 
 # How two values of one resource are compared, by the rows that hold them: KMS lays out a policy anew.
@@ -31,7 +31,7 @@ class Undo:
 
     account_id: str
     row: Replaced
-    reason: str | None = None
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _undo(writes: Sequence[_Write], accounts: Collection[str], rows: str) -> Und
     """Return what undoes the writes; those that somebody else has undone before the next one count no more."""
     states, path = [writes[0].before], list[_Write]()
     known = Counter(states)
-    reason = None
+    reason: Reason | None = None
     for write in writes:
         if not known[write.before]:
             reason = _why_broken(path[-1], write, rows)
@@ -125,11 +125,12 @@ def _undo(writes: Sequence[_Write], accounts: Collection[str], rows: str) -> Und
     return Undo(writers[-1], row, reason or _why_incomplete(path, accounts, rows))
 
 
-def _why_broken(earlier: _Write, later: _Write, rows: str) -> str:
-    return (
+def _why_broken(earlier: _Write, later: _Write, rows: str) -> Reason:
+    return Reason(
         f"somebody else changed it between what was replaced {_when(earlier)} and what was replaced {_when(later)}, so "
-        f"the backup does not lead back. Delete its rows up to the first of these from {rows} to undo what came later, "
-        "or all of its rows to leave it as it is."
+        "the backup does not lead back.",
+        more=f"Delete its rows up to the first of these from {rows} to undo what came later, or all of its rows to "
+        "leave it as it is.",
     )
 
 
@@ -137,11 +138,11 @@ def _when(write: _Write) -> str:
     return f"in account {write.account_id} at {write.row.taken_at}"
 
 
-def _why_incomplete(path: Iterable[_Write], accounts: Collection[str], rows: str) -> str | None:
+def _why_incomplete(path: Iterable[_Write], accounts: Collection[str], rows: str) -> Reason | None:
     absent = sorted({write.account_id for write in path} - {*accounts})
     if not absent:
         return None
-    return (
-        f"the backup has a later change of account {listing(absent)}, which this run does not read. Restore "
-        f"together with that account, or delete its entries from {rows} to leave it as it is."
+    return Reason(
+        f"the backup has a later change of account {listing(absent)}, which this run does not read.",
+        more=f"Restore together with that account, or delete its entries from {rows} to leave it as it is.",
     )

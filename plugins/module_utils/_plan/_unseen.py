@@ -68,10 +68,9 @@ def _unread_bucket(account_id: str, trail: Trail, error: ReadError, is_refused: 
         f"that key, could not be read: {error}."
     )
     if is_refused:
-        words += " The trail may be delivering now."
-        step = step if options else f"{step} To move it anyway,"
+        step = f"The trail may be delivering now. {step if options else f'{step} To move it anyway,'}".rstrip()
         options = (*options, {"allow_unread_bucket_policy": True})
-    return Reason(f"{words} {step}".rstrip(), options, (trail.arn,), trail.kms_key_arn)
+    return Reason(words, options, (trail.arn,), trail.kms_key_arn, more=step)
 
 
 def _who_would_read(account_id: str, bucket_name: str, error: ReadError) -> tuple[str, Options]:
@@ -90,7 +89,8 @@ def _who_would_read(account_id: str, bucket_name: str, error: ReadError) -> tupl
 def _unread_regions(trail: Trail, error: ReadError) -> Reason:
     return Reason(
         f"with the key {trail.kms_key_arn}: it delivers logs of every enabled region, and it is unknown whether its "
-        f"bucket {trail.bucket_name} accepts the logs of each, because {error}. {next_step(error)}",
+        f"bucket {trail.bucket_name} accepts the logs of each, because {error}.",
         trails=(trail.arn,),
         key=trail.kms_key_arn,
+        more=next_step(error),
     )

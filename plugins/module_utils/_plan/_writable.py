@@ -19,7 +19,7 @@ from ._request import EnforceRequest
 _ROLE_OR_USER = re.compile(r"arn:[a-z-]+:iam::\d{12}:(role|user)/[\w+=,.@/-]+", re.ASCII)
 
 
-def why_not_writable(key: Key, operation: Operation, principal: str | None) -> str | None:
+def why_not_writable(key: Key, operation: Operation, principal: str | None) -> Reason | None:
     """Return why the key's policy refuses a write to the principal (an IAM or STS ARN), and who may; else None.
 
     None as well where the policy leaves it to IAM, or where it or the principal is not known. No grant allows these
@@ -37,8 +37,8 @@ def why_not_writable(key: Key, operation: Operation, principal: str | None) -> s
     if decision.outcome not in (Outcome.IMPLICIT_DENY, Outcome.EXPLICIT_DENY):
         return None
     named = ", ".join(dict.fromkeys(_who_may(policy, request)))
-    others = f" Its policy names {named}: run with one of these." if named else " Its policy names nobody who may."
-    return f"its policy does not let {principal} call {action}. {decision.reason}{others}"
+    others = f"Its policy names {named}: run with one of these." if named else "Its policy names nobody who may."
+    return Reason(f"its policy does not let {principal} call {action}.", more=f"{decision.reason} {others}")
 
 
 def _who_may(policy: Policy, request: Request) -> Iterator[str]:

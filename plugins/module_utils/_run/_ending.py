@@ -87,16 +87,19 @@ def _warnings(outcome: RunOutcome) -> list[str | Reason]:
 def _rows(results: list[tuple[str, Any]], of: str) -> Iterator[dict[str, Any]]:
     for account_id, done in results:
         for each in getattr(done, of):
-            why = Reason(each) if isinstance(each, str) else each
-            yield {
-                "account_id": account_id,
-                "message": printable(str(why)),
-                "trails": list(why.trails),
-                "key": why.key,
-                "options": list(dict.fromkeys(name for options in why.options for name in options)),
-                "settings": _settings(why),
-                **to_add_rows(why.to_add),
-            }
+            yield _row(account_id, Reason(each) if isinstance(each, str) else each)
+
+
+def _row(account_id: str, why: Reason) -> dict[str, Any]:
+    return {
+        "account_id": account_id,
+        "message": printable(str(why)),
+        "trails": list(why.trails),
+        "key": why.key,
+        "options": list(dict.fromkeys(name for options in why.options for name in options)),
+        "settings": _settings(why),
+        **to_add_rows(why.to_add),
+    }
 
 
 def _undo(restore: RestorePlans) -> dict[str, Any]:
@@ -104,7 +107,12 @@ def _undo(restore: RestorePlans) -> dict[str, Any]:
     plans = [*restore.plans.items(), *((each.undo.account_id, each.plan) for each in restore.policies)]
     kept = {arn for _id, plan in plans for refusal in plan.refusals for arn in (*refusal.trails, refusal.key)}
     resources = [change.resource for _id, plan in plans for change in plan.changes if change.resource not in kept]
-    return {"resources": resources, "refusals": list(_rows(plans, "refusals"))}
+    refusals = [
+        {**_row(account_id, why), "subject": why.subject, "reason": printable(why.text.removesuffix("."))}
+        for account_id, plan in plans
+        for why in plan.refusals
+    ]
+    return {"resources": resources, "refusals": refusals}
 
 
 def _settings(why: str | Reason) -> list[dict[str, bool | str]]:

@@ -185,11 +185,10 @@ def _by_reason(refusals: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Non
     """Return the trails and keys that are refused, by why. A bucket goes by no ARN, and a whole account by nothing."""
     alike: dict[str, dict[str, None]] = {}
     for each in refusals:
-        subject, colon, why = each["message"].partition(". ")[0].rstrip(".").partition(": ")
-        if colon:
-            alike.setdefault(why, {}).update(dict.fromkeys(each["trails"] or [each["key"] or ""]))
+        if arns := each["trails"] or ([each["key"] or ""] if each["subject"] else []):
+            alike.setdefault(each["reason"], {}).update(dict.fromkeys(arns))
         else:
-            alike.setdefault(subject.replace(each["account_id"], "an account of this run"), {})
+            alike.setdefault(each["reason"].replace(each["account_id"], "an account of this run"), {})
     return alike
 
 

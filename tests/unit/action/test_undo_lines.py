@@ -50,10 +50,10 @@ def test_an_undo_is_offered_only_where_it_writes_and_says_what_it_refuses_and_wh
     arn = change(ONE)["resource"]
     no_key = "no key was set before the backup, and this collection never removes encryption"
     refusals = [
-        reason(f"The trail {arn}: {no_key}. Delete the row.", trails=[arn]),
-        reason(f"The trail {arn}2: {no_key}. Delete the row.", trails=[f"{arn}2"]),
-        reason(f"The policy of {KEY}: it cannot be read.", key=KEY),
-        reason("The policy of arn:aws:s3:::logs: a restore does not change it. Set it by hand."),
+        refusal(no_key, trails=[arn]),
+        refusal(no_key, trails=[f"{arn}2"]),
+        refusal("it cannot be read", f"The policy of {KEY}", key=KEY),
+        refusal("a restore does not change it", "The policy of arn:aws:s3:::logs"),
     ]
     name, key = arn.rpartition(":")[2], KEY.rpartition(":")[2]
     refused = f"{name}, {name}2 ({no_key}); {key} (it cannot be read); a bucket policy (a restore does not change it)"
@@ -66,13 +66,10 @@ def test_an_undo_is_offered_only_where_it_writes_and_says_what_it_refuses_and_wh
     assert _undoing(change(ONE), undo={"resources": [], "refusals": refusals}) == [nothing]
     nothing = "Undo      nothing of this run can go back"
     assert _undoing(change(ONE), undo={"resources": [], "refusals": []}) == [nothing]
-    other = reason(f"The trail {arn.replace(ONE, TWO)}: no.", trails=[arn.replace(ONE, TWO)])
+    other = refusal("no", trails=[arn.replace(ONE, TWO)])
     nothing = f"{nothing}: a restore would refuse {name} of {ONE} ({no_key}); {name} of {TWO} (no)"
     assert _undoing(change(ONE), undo={"resources": [], "refusals": [refusals[0], other]}) == [nothing]
-    foreign = [
-        reason(f"The backup is of account {CENTRAL}, not of {each}. Enter {CENTRAL}: name it.", account_id=each)
-        for each in (ONE, TWO)
-    ]
+    foreign = [refusal(f"The backup is of account {CENTRAL}, not of {each}", account_id=each) for each in (ONE, TWO)]
     nothing = (
         f"Undo      nothing of this run can go back: The backup is of account {CENTRAL}, not of an account of this run"
     )
@@ -91,7 +88,7 @@ def test_what_a_restore_leaves_is_named_by_resource(monkeypatch: pytest.MonkeyPa
     assert _undoing(trail, policy, *enabled, undo=back)[1:] == [stay]
     back["resources"].append(policy["resource"])
     assert _undoing(trail, policy, change(ONE, "failed", "EnableKey"), undo=back)[1:] == []
-    refused = reason(f"The policy of {policy['resource']}: no.", key=policy["resource"])
+    refused = refusal("no", f"The policy of {policy['resource']}", key=policy["resource"])
     lines = _undoing(trail, policy, undo={"resources": [trail["resource"]], "refusals": [refused]})
     assert not any("These stay" in line for line in lines)
     assert _undoing(trail, policy, enabled[1])[1:] == [f"          These stay: {key} of {ONE} (EnableKey)"]
@@ -105,6 +102,11 @@ def test_of_a_narrowed_run_it_is_said_that_the_restore_reads_more(monkeypatch: p
         "          The restore reads all trails of each account, and may refuse for one that this run left out"
     ]
     assert len(_undoing(change(ONE), undo={**back, "resources": []}, before=before)) == 1
+
+
+def refusal(why: str, subject: str = "", **fields: Any) -> dict[str, Any]:
+    """Why a restore is refused, whose sentences nobody takes apart."""
+    return {**reason("No. Or: no.", **fields), "subject": subject, "reason": why}
 
 
 def _undoing(*changes: dict[str, Any], **more: Any) -> list[str]:

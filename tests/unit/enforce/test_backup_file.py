@@ -63,7 +63,7 @@ def joined(paths: list[str], rows: str = "trail_keys") -> tuple[str | None, str]
     """What the files lead back to, and from what; or why they do not."""
     backups = {each.account_id: each for each in read_backups(paths)}
     (undo,) = getattr(undos_of(backups, backups), rows)
-    return undo.reason or (undo.row.before, undo.row.after)
+    return str(undo.reason) if undo.reason else (undo.row.before, undo.row.after)
 
 
 def test_a_backup_is_read_as_it_was_written(load: Callable[[str], Lab], tmp_path: Path) -> None:

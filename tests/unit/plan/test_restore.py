@@ -185,7 +185,7 @@ def test_a_policy_goes_back_as_compact_as_kms_counts_it() -> None:
 )
 def test_a_policy_that_is_left_out_is_refused(present: Any, why: str) -> None:
     planned = restoring(build.policy(*WHOLE), present=present)
-    assert f"The policy of {build.KEY_ARN}: {why}, so it is left as it is." in str(planned.refusals)
+    assert f"The policy of {build.KEY_ARN}: {why}, so it is left as it is." in str(planned.refusals[0])
 
 
 def test_a_key_that_is_gone_is_refused() -> None:
@@ -194,7 +194,7 @@ def test_a_key_that_is_gone_is_refused() -> None:
     backup = Backup(build.ACCOUNT, "", key_policies=(Replaced(gone, build.policy(*WHOLE), PRESENT),))
     keys: dict[str, Key | Missing | Any] = {gone: Missing("no such key")}
     planned = restore_plan(snapshot, backup, keys)
-    assert f"The policy of {gone}: it cannot be read" in str(planned.refusals)
+    assert f"The policy of {gone}: it cannot be read" in str(planned.refusals[0])
 
 
 def test_what_no_restore_puts_back_is_refused_unless_it_is_back() -> None:
