@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Any, TypeVar
 
 from .._model import KEY_ARN, KeyUse, LastChange, ReadError
@@ -186,14 +187,11 @@ class History:
         accesses = tuple(account.owners(account_id))
         if not accesses:
             return _no_access("cloudtrail", "LookupEvents", account_id, region)
-
-        def lookup(access: Access, place: str, wanted: str) -> _Found | ReadError:
-            return self._lookup(access, account_id, place, attribute, wanted)
-
+        lookup = partial(self._lookup, account_id, attribute)
         name = account_id, region, attribute, value
         return self._once(name, lambda: first_answer(lookup, accesses, region, value))
 
-    def _lookup(self, access: Access, account_id: str, region: str, attribute: str, value: str) -> _Found | ReadError:
+    def _lookup(self, account_id: str, attribute: str, access: Access, region: str, value: str) -> _Found | ReadError:
         """Read the events page by page, up to MOST_PAGES of them."""
         request: dict[str, Any] = {"LookupAttributes": [{"AttributeKey": attribute, "AttributeValue": value}]}
         begins, rows, tokens = access.now() - KEPT, list[_Event](), set[str]()

@@ -51,7 +51,9 @@ def with_simulations(
         ]
         for resources in _parts(new) if accesses else ():
             sent = replace(calls, resources={each: calls.resources[each] for each in resources})
-            requests.append((calls, resources, pool.submit(_first_answer, accesses, account.access.region, sent)))
+            requests.append(
+                (calls, resources, pool.submit(first_answer, simulate, accesses, account.access.region, sent))
+            )
         if accesses:
             region = account.access.region
             why = f"the trails have more than {RESOURCES_OF_A_CALL * MOST_CALLS} folders"
@@ -79,13 +81,6 @@ def _answer_on(
     why = f"the answer does not speak of {calls.resources[resource]}"
     missing = failed_read("iam", _OPERATION, account.access.region, "NoAnswer", why)
     return answers.get(calls.resources[resource], missing)
-
-
-def _first_answer(accesses: list[Access], region: str, calls: ReaderCalls) -> Answers | ReadError:
-    def ask(access: Access, where: str, _source: str) -> Answers | ReadError:
-        return simulate(access, where, calls)
-
-    return first_answer(ask, accesses, region, calls.source)
 
 
 def simulate(access: Access, region: str, calls: ReaderCalls) -> Answers | ReadError:

@@ -28,6 +28,7 @@ from ._calls import (
 )
 
 Fact = TypeVar("Fact")
+Subject = TypeVar("Subject")
 KeyFact: TypeAlias = Key | Missing | ReadError
 BucketFact: TypeAlias = Bucket | Missing | ReadError
 
@@ -132,10 +133,10 @@ class Account:
 
 
 def first_answer(
-    read: Callable[[Access, str, str], Fact],
+    read: Callable[[Access, str, Subject], Fact],
     accesses: Iterable[Access],
     region: str,
-    name: str,
+    subject: Subject,
     preferred: Access | None = None,
 ) -> Fact:
     """Ask one access after the other until AWS answers one.
@@ -146,7 +147,7 @@ def first_answer(
     for access in accesses:
         if access in refusals:
             continue
-        answer = read(access, region, name)
+        answer = read(access, region, subject)
         if not isinstance(answer, ReadError):
             return answer
         refusals[access] = answer
