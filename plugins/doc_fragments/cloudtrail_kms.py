@@ -59,10 +59,8 @@ options:
     description:
       - The level of each rule that should differ from its default, V(required), V(advised) or V(off).
       - A trail is V(non_compliant) if a V(required) rule fails.
-      - The rules are V(trail_has_kms_key), V(key_is_customer_managed), V(key_is_usable), V(key_in_bucket_region),
-        V(key_policy_allows_encrypt), V(key_policy_allows_describe), V(key_policy_allows_decrypt),
-        V(bucket_policy_accepts_key), V(trail_is_delivering), V(encryption_is_proven), V(readers_can_decrypt),
-        V(readers_can_read), V(key_is_approved), V(key_policy_is_scoped) and V(key_rotation_enabled).
+      - The rules are described at U(https://github.com/aws-baseline/aws_baseline.cloudtrail/blob/main/docs/rules.md). A
+        message about an unknown rule names all of them.
     type: dict
   exceptions:
     description:
