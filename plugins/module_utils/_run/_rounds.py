@@ -129,6 +129,7 @@ class Rounds:
         self._warnings += [each for each in plan.warnings if self._as_planned(each) not in known]
 
     def _as_planned(self, warning: str | Reason) -> str:
+        # A warning is known by its words alone, and these may name several keys.
         text = str(warning)
         for arn in {each.resource for each in (*self._earlier, *self.changes) if each.operation == "CreateKey"}:
             text = text.replace(arn, f"{arn.rpartition(':')[0]}:{PLACEHOLDER}")

@@ -15,7 +15,8 @@ from ...module_utils._options import audit_spec, of_options, own_spec
 from ._screen import text_of
 
 _PREFIX = "cloudtrail_kms_"
-# How texts name an option; it is no more than a word elsewhere.
+# How texts name an option; it is no more than a word elsewhere. A result holds texts, which modules return outside the
+# role as well, so that a name inside a sentence has no field.
 _NAMED = re.compile(rf"\bthe option ({'|'.join(audit_spec() | own_spec())})\b")
 
 

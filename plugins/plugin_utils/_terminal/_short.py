@@ -155,7 +155,7 @@ def _inheriting(audit: Mapping[str, Any]) -> Counter[str]:
 
 
 def _brief(text: str) -> str:
-    """Return the first sentences of a text."""
+    """Return the first sentences of a text: the reports that are joined have no summary of a message."""
     brief, *others = _SENTENCE_END.split(text)
     for sentence in others:
         if len(brief) + 1 + len(sentence) > _MOST_CHARACTERS:

@@ -146,6 +146,10 @@ def _fitting_end(word: str, start: int, width: int) -> int:
 
 
 def in_general(text: str, words: Mapping[str | None, str]) -> str:
-    """Return the text with words in the place of these names, of which the longest counts."""
+    """Return the text with words in the place of these names, of which the longest counts.
+
+    Findings are grouped by this, and not by rule, outcome and error code: equal in these, they may still differ in the
+    statement that denies, or in AWS's words.
+    """
     names = "|".join(re.escape(name) for name in sorted(filter(None, words), key=len, reverse=True))
     return re.sub(rf"(?<!\w)(?:{names})(?![\w-])", lambda found: words[found[0]], text)
