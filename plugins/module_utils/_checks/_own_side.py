@@ -57,6 +57,11 @@ def own_side(subject: Subject, reader: str, action: str, resources: Iterable[str
     return min(sides, key=lambda side: side.outcome)
 
 
+def open_question(question: str, reason: str) -> str:
+    """Say what is unknown and why; of a reader that does not exist that alone is to know."""
+    return reason if reason.endswith(ABSENT) else f"Unknown whether {question}: {reason}"
+
+
 def simulated_as(reader: str) -> str | None:
     """The ARN of the user or role whose policies decide for a reader; for a session its role. None if IAM has none.
 
@@ -78,9 +83,9 @@ def _on_one(subject: Subject, call: SimulatedCall) -> OwnSide:
     what = call.action
     if isinstance(found, ReadError):
         gone = found.code == "NoSuchEntity"
-        reason = f"{call.principal}{ABSENT}" if gone else f"{found}."
+        reason = f"{call.principal}{ABSENT}" if gone else f"Whether its own policies allow {what} is unknown: {found}."
         advice = "Correct or remove it under the option readers." if gone else next_step(found)
-        return OwnSide(Own.OPEN, f"Whether its own policies allow {what} is unknown: {reason}", advice, found)
+        return OwnSide(Own.OPEN, reason, advice, found)
     return _answered(found, call, what)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import starmap
 
 from .._model import Bucket, Key, ReadError
 from .._policy import (
@@ -24,7 +25,7 @@ from .._policy import (
 )
 from .._printable import first_of
 from ._evidence import ReaderEvidence
-from ._own_side import DECRYPT, LIMITS, Own, own_side
+from ._own_side import DECRYPT, LIMITS, Own, open_question, own_side
 from ._policy_rules import but_for_others, granting, key_and_policy
 from ._subject import Result, Subject, unknown_organization, unreadable
 
@@ -92,7 +93,8 @@ def readers_can_decrypt(subject: Subject) -> Result:
     if denied:
         return _refused(key, denied, evidence, lacking)
     if unclear:
-        message = " ".join(f"Unknown whether {reader} may decrypt: {each.reason}" for reader, each in unclear.items())
+        questions = {f"{reader} may decrypt": each.reason for reader, each in unclear.items()}
+        message = " ".join(starmap(open_question, questions.items()))
         named = _named(unclear)
         return Result("unknown", message, _proof(key, unclear), evidence, lacking=lacking, statements=named)
     foreign = [reader for reader in answers if _is_foreign(reader, key)]

@@ -30,7 +30,7 @@ from .._policy import (
 from .._printable import first_of
 from ._bucket_rule import policy_of
 from ._evidence import ReaderEvidence
-from ._own_side import DECRYPT, GET, LIMITS, Own, OwnSide, own_side
+from ._own_side import DECRYPT, GET, LIMITS, Own, OwnSide, open_question, own_side
 from ._subject import Result, Subject, unknown_organization, unreadable
 
 SID = "ReadCloudTrailLogs"
@@ -115,8 +115,12 @@ def _of_these(subject: Subject, found: Mapping[str, _Answer]) -> Result:
     readers: dict[tuple[Status, str], list[str]] = {}
     for reader, each in found.items():
         readers.setdefault((each.status, each.reason), []).append(reader)
-    forms = {"fail": "{} may not read the logs: {}", "unknown": "Unknown whether {} may read the logs: {}"}
-    message = " ".join(forms[status].format(", ".join(those), why) for (status, why), those in readers.items())
+    message = " ".join(
+        f"{', '.join(those)} may not read the logs: {why}"
+        if status == "fail"
+        else open_question(f"{', '.join(those)} may read the logs", why)
+        for (status, why), those in readers.items()
+    )
     status = next(iter(found.values())).status
     remedy = dict.fromkeys([*(each.advice for each in found.values() if each.advice), *_statements(subject, found)])
     unread = next((each.error for each in found.values() if each.error and each.status == status), None)

@@ -130,8 +130,8 @@ def _absent_principals(account: Account, changes: Sequence[Change]) -> Iterator[
     named = {arn: change.resource for change in changes for arn in new_principals(change)}
     for arn in missing_principals(account, sorted(named)):
         yield Reason(
-            f"The policy of {named[arn]} would name {arn}, which does not exist; KMS accepts only principals that "
-            "exist. Correct or remove it under the option readers or the option key.",
+            f"{arn}, which key policies would name, does not exist; KMS accepts only principals that exist. Correct or "
+            "remove it under the option readers or the option key.",
             key=named[arn],
         )
 

@@ -139,12 +139,15 @@ def _details(change: Mapping[str, Any]) -> Iterator[str]:
 def reasons(enforcement: Mapping[str, Any], alone: str | None) -> list[Note]:
     """Return refusals and failures; of several accounts, each once, with all accounts that it is about.
 
-    Those that differ in the names of accounts, trails and keys alone are one, with words in the place of these names.
+    Those that differ in the names of accounts, trails and keys alone are one, with words in the place of these names,
+    unless several accounts share the very words.
     """
     alike: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for mark, rows in (("REFUSED", enforcement["refusals"]), ("FAILED", enforcement["errors"])):
+        shared = Counter(why for _account, why in {(each["account_id"], _why(each)) for each in rows})
         for each in rows:
-            alike.setdefault((mark, each["message"] if alone else _general(each)), []).append(each)
+            words = _why(each) if shared[_why(each)] > 1 else _general(each)
+            alike.setdefault((mark, each["message"] if alone else words), []).append(each)
     return [
         _note_of_reason(
             mark,

@@ -76,8 +76,11 @@ def what_is_wrong(audit: Mapping[str, Any], width: int, paint: Paint) -> list[st
     return lines
 
 
-def left_out(audit: Mapping[str, Any]) -> list[str]:
-    """Return the lines that count the advice, and say how to see it and all else that the short form leaves out."""
+def left_out(audit: Mapping[str, Any], *, changes: bool = False) -> list[str]:
+    """Return the lines that count the advice, and say how to see it and all else that the short form leaves out.
+
+    Of an enforcement with `changes` that is each of these as well.
+    """
     keys = sum(len(account.get("former_keys", ())) for account in audit["accounts"])
     advised = sum(
         any(each["level"] == "advised" and each["status"] in ("fail", "unknown") for each in trail["findings"])
@@ -85,7 +88,9 @@ def left_out(audit: Mapping[str, Any]) -> list[str]:
     )
     counted = [count(number, noun) for number, noun in ((advised, "trail"), (keys, "old key")) if number]
     lines = [f"Advice    {', '.join(counted)}"] if counted else []
-    if counted or any(account["verdict"] not in _FINE for account in audit["accounts"]):
+    if changes:
+        lines.append("In full   -e cloudtrail_kms_table=full --diff adds changes, policies and advice")
+    elif counted or any(account["verdict"] not in _FINE for account in audit["accounts"]):
         lines.append("In full   -e cloudtrail_kms_table=full adds advice and longer texts")
     return lines
 
@@ -194,7 +199,7 @@ def render_short_enforcement(enforcement: Mapping[str, Any], *, width: int, pain
         [*_changes(enforcement, width, paint)],
         [*note_lines(reasons(enforcement, None), width, paint)][:-1],
         what_is_wrong(shown, width, paint),
-        [*_operations(enforcement), *closing(shown, width), *left_out(shown)],
+        [*_operations(enforcement), *closing(shown, width), *left_out(shown, changes=bool(enforcement["changes"]))],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)
 

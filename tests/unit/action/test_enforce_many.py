@@ -426,6 +426,9 @@ def test_what_differs_in_names_alone_is_told_once_in_words_in_their_place() -> N
     assert " ".join(shown.partition("FAILED")[2].split()) == (
         f"accounts {ONE}, {TWO}: Cannot assume arn:aws:iam::ACCOUNT_ID:role/Audit for KEY_ARN."
     )
+    same = [reason(f"{ONE}:role/x does not exist.", account_id=each, key=f"{each}/key") for each in (ONE, TWO)]
+    shown = render_enforcement(with_after(enforced(errors=same)), width=120, paint=plain)
+    assert f"accounts {ONE}, {TWO}: {ONE}:role/x does not exist." in shown
 
 
 def test_one_table_tells_of_all_accounts() -> None:

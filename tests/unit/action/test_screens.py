@@ -15,6 +15,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal.
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._tables import MOST_IN_FULL, table_of
 from tests.unit.action.audits import account, audit, error, finding, trail
 from tests.unit.action.screens import FOLDER, NAMES, coloured, plain, screen
+from tests.unit.action.test_enforce_many import change
 
 FAILING: tuple[Any, ...] = ("non_compliant", finding("trail_has_kms_key"))
 
@@ -161,3 +162,13 @@ def test_of_many_trails_the_first_are_named() -> None:
     assert "t9 (111111111111, us-east-1) and 2 more" in " ".join(
         " ".join(lines(audit(account("non_compliant", *many)))).split()
     )
+
+
+def test_a_plan_in_short_says_how_all_of_it_is_seen() -> None:
+    fine = audit(*[account("compliant", trail())] * (MOST_IN_FULL + 1))
+    planned = {"before": fine, "after": fine, "changed_accounts": [], "refusals": [], "errors": []}
+    in_full = "In full   -e cloudtrail_kms_table=full --diff adds changes, policies and advice"
+    for changes in ([], [change("1" * 12, "planned")]):
+        table = table_of(None, None, {**planned, "changes": changes})
+        assert table
+        assert (in_full in table(width=80, paint=plain)) is bool(changes)

@@ -168,6 +168,7 @@ def test_a_reader_that_does_not_exist_is_not_to_be_named_in_the_key_policy() -> 
     assert result.status == "unknown"
     assert f"{HOME} does not exist" in result.message
     assert result.remediation == "Correct or remove it under the option readers."
+    assert result.message == f"{simulated_as(HOME)} does not exist."
 
 
 @pytest.mark.parametrize("get", [IMPLICIT, BOUNDED])

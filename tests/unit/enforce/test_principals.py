@@ -40,7 +40,8 @@ def refused(lab: Lab, task: Task) -> str:
     ],
 )
 def test_a_principal_that_does_not_exist_is_refused(scenario: str, task: Task, load: Callable[[str], Lab]) -> None:
-    assert "Nobody, which does not exist; KMS accepts only principals that exist" in refused(load(scenario), task)
+    why = "Nobody, which key policies would name, does not exist; KMS accepts only principals that exist"
+    assert why in refused(load(scenario), task)
 
 
 def test_a_reader_of_another_partition_is_refused(load: Callable[[str], Lab]) -> None:
