@@ -6,10 +6,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -20,6 +16,7 @@ from ansible import constants, context
 
 from ...module_utils._printable import count, first_of
 from .._reports import FORMATS, is_excepted, verdict_words
+from ._commands import PLAYBOOKS, PREFIX, from_here, is_ours, left_out, next_command, typed_inventory, undo
 from ._decisions import decisions, is_left_to_owners
 from ._proven import delivered, proven, proven_trails
 
@@ -28,21 +25,6 @@ MOST_REFUSED = 5
 _IN_FULL = tuple(FORMATS[name].file_name for name in ("html", "json"))
 # What a restore undoes.
 _GOES_BACK = frozenset({"UpdateTrail", "PutKeyPolicy"})
-_PREFIX = "cloudtrail_kms_"
-_PLAYBOOKS = "aws_baseline.cloudtrail."
-# What a restore takes of the variables of the enforcement: whom to enter. It is not narrowed.
-# What opens the accounts, and what they are judged by.
-_OF_A_RESTORE = tuple(
-    _PREFIX + name
-    for name in (
-        *("hosts", "assume_role", "key_assume_role", "bucket_assume_role", "account_options"),
-        *("readers", "rules", "exceptions", "approved_keys", "proof"),
-    )
-)
-_OF_A_PLAN = ("--check", "--diff")
-_GREEN = (f"{_PREFIX}fail_on", "never")
-# A path that an extra variable takes as it stands.
-_ONE_WORD = re.compile(r"[\w./:@+~-]+")
 # AWX sets these for its jobs: nobody has typed their command.
 _OF_A_JOB = frozenset({"awx_job_id", "tower_job_id"})
 _OWNERS = "act on what To do says, or pass it on to the owner"
@@ -81,15 +63,9 @@ def closing_lines(
 def _left_out(arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> Iterator[str]:
     """Yield that a playbook of ours read this host alone, where an inventory has others; joining reads reports."""
     others = {*variables.get("groups", {}).get("all", ())} - {"localhost"}
-    is_ours = _is_ours(arguments) and arguments["args"] != (f"{_PLAYBOOKS}join",)
-    if others and is_ours and not variables.get(f"{_PREFIX}hosts"):
-        yield f"Left out  {count(len(others), 'host')} of the inventory: name them in {_PREFIX}hosts"
-
-
-def _is_ours(arguments: Mapping[str, Any]) -> bool:
-    """Return whether one playbook runs, and is one of ours."""
-    (playbook, *others) = arguments.get("args") or ("",)
-    return playbook.startswith(_PLAYBOOKS) and not others
+    ours = is_ours(arguments) and arguments["args"] != (f"{PLAYBOOKS}join",)
+    if others and ours and not variables.get(f"{PREFIX}hosts"):
+        yield f"Left out  {count(len(others), 'host')} of the inventory: name them in {PREFIX}hosts"
 
 
 def _compared(comparison: Mapping[str, Any] | None) -> list[str]:
@@ -103,13 +79,13 @@ def _failing(number: int, audit: Mapping[str, Any]) -> Iterator[str]:
     """Yield how many accounts of an audit fail, and what would keep them from it."""
     if number:
         accounts = count(len(audit["accounts"]), "account")
-        yield f"Failing   {number} of {accounts}; {_PREFIX}fail_on=never would only report"
+        yield f"Failing   {number} of {accounts}; {PREFIX}fail_on=never would only report"
 
 
 def _reports(registered: Mapping[str, Any], folders: Sequence[str]) -> list[str]:
     """Return where the reports are; those in a folder that is gone with ansible-playbook are not."""
     kept = [path for path in registered.get("reports", ()) if not path.startswith(constants.DEFAULT_LOCAL_TMP)]
-    return [*map(_from_here, kept), *(f"{folder}/" for folder in folders)]
+    return [*map(from_here, kept), *(f"{folder}/" for folder in folders)]
 
 
 def _trail_by_trail(registered: Mapping[str, Any], folders: Sequence[str]) -> list[str]:
@@ -123,10 +99,10 @@ def _files(result: Mapping[str, Any], registered: Mapping[str, Any], folders: Se
     if reports := _reports(registered, folders):
         yield f"Reports   {', '.join(reports)}"
     if backup := result.get("backup_path"):
-        yield f"Backup    {_from_here(backup)}"
-        yield from (f"          The earlier backup is now {_from_here(path)}" for path in result["earlier_backups"])
+        yield f"Backup    {from_here(backup)}"
+        yield from (f"          The earlier backup is now {from_here(path)}" for path in result["earlier_backups"])
     elif result.get("backup") and (result.get("undo") or {"resources": True})["resources"]:
-        yield f"Undo      none, as no backup was kept: set {_PREFIX}backup_path before a run that you may want to undo"
+        yield f"Undo      none, as no backup was kept: set {PREFIX}backup_path before a run that you may want to undo"
 
 
 def _commands(
@@ -151,12 +127,20 @@ def _commands(
             yield f"Next      An enforcement would change nothing here: {_OWNERS}"
             return
         yield from (f"Decide    {line}" for line in (open_ones.lines if open_ones else ()))
-        if audit and (inventory := _inventory(arguments)):
+        if audit and (inventory := typed_inventory(arguments)):
             yield (
                 f"Decide    whether {', '.join(inventory)} enters by a role that may write: if it only audits, name "
                 "the inventory of the role that enforces below"
             )
         yield f"Next      {next_command(arguments, audit, result, needed)}"
+        yield from _not_shown(arguments)
+
+
+def _not_shown(arguments: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of the variables that the command above leaves out, because they may be secrets."""
+    if names := left_out(arguments):
+        them = "it" if len(names) == 1 else "them"
+        yield f"          It leaves out {first_of(names, MOST_REFUSED)}: add {them} by -e if needed"
 
 
 def _undo(arguments: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[str]:
@@ -172,6 +156,7 @@ def _undo(arguments: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[s
         yield f"Undo      nothing of this run can go back{reasons and f': {would}{reasons}'}"
         return
     yield f"Undo      {undo(arguments, result['backup_path'])}"
+    yield from _not_shown(arguments)
     if reasons:
         yield f"          The restore refuses {reasons}: its plan (--check) says which rows to remove from the backup"
     if _is_narrowed(result["before"]["accounts"]):
@@ -211,18 +196,12 @@ def _name(arn: str, *, is_alone: bool) -> str:
 def _is_refused(arguments: Mapping[str, Any], result: Mapping[str, Any]) -> bool:
     """Return whether a playbook of ours was refused and left nothing to go on with."""
     planned = any(change["status"] == "planned" for change in result.get("changes", ()))
-    return bool(result.get("refusals")) and not planned and _is_ours(arguments)
+    return bool(result.get("refusals")) and not planned and is_ours(arguments)
 
 
 def _backup(variables: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the variable that the run after a plan needs to be undone, where none names the file."""
-    return () if variables.get(f"{_PREFIX}backup_path") else (f"{_PREFIX}backup_path=backup.json",)
-
-
-def _from_here(path: str) -> str:
-    """Return the path as it is typed where ansible-playbook was called: short where it lies below."""
-    below = os.path.relpath(path)
-    return path if below.startswith(os.pardir) else below
+    return () if variables.get(f"{PREFIX}backup_path") else (f"{PREFIX}backup_path=backup.json",)
 
 
 def outcome(enforcement: Mapping[str, Any], *, is_plan: bool) -> str:
@@ -304,70 +283,3 @@ def _verdict(enforcement: Mapping[str, Any], *, would: bool) -> str:
 def _is_narrowed(rows: Iterable[Mapping[str, Any]]) -> bool:
     """Return whether the run has left out trails of these accounts, or may have."""
     return any((row.get("narrowed_by") or {}).get(name) for row in rows for name in ("trails", "regions"))
-
-
-def undo(arguments: Mapping[str, Any], backup: str) -> str:
-    """Return the command that restores a backup in the accounts of this run."""
-    name, path = f"{_PREFIX}restore", _from_here(backup)
-    # Ansible splits what is no JSON at spaces, and at quotes.
-    variable = f"{name}={path}" if _ONE_WORD.fullmatch(path) else json.dumps({name: path})
-    return _typed("restore", arguments, ["-e", variable], only=_OF_A_RESTORE)
-
-
-def next_command(
-    arguments: Mapping[str, Any], audit: Mapping[str, Any] | None, result: Mapping[str, Any], needed: Sequence[str] = ()
-) -> str:
-    """Return the command that goes on after an audit or a plan by a playbook of ours, or an empty text.
-
-    `needed` are variables, as in `name=true`: those without which the plan after an audit would be refused, or without
-    which the run after a plan could not be undone.
-    """
-    ours = _is_ours(arguments)
-    name = (arguments.get("args") or ("",))[0].rpartition(".")[2]
-    options = [word for variable in needed for word in ("-e", variable)]
-    if ours and audit and name == "audit" and audit["summary"]["non_compliant"]:
-        return _typed("enforce", arguments, [*options, *_OF_A_PLAN])
-    planned = any(change["status"] == "planned" for change in result.get("changes", ()))
-    if not (ours and planned and arguments.get("check")):
-        return ""
-    return _typed(name, arguments, options if name == "enforce" else ())
-
-
-def _typed(playbook: str, arguments: Mapping[str, Any], more: Sequence[str] = (), only: Sequence[str] = ()) -> str:
-    """Return a command with the inventory, the limit and our variables of the present one, or only those in `only`.
-
-    Other --extra-vars may be secrets, and are left out.
-    """
-    words = [word for place in _inventory(arguments) for word in ("-i", place)]
-    words += ["--limit", str(arguments["subset"])] if arguments.get("subset") else []
-    for text in arguments.get("extra_vars") or ():
-        kept = f"@{_from_here(text[1:])}" if text.startswith("@") else _kept(text, only, is_run="--check" not in more)
-        words += ["-e", kept] if kept else []
-    return f"ansible-playbook {_PLAYBOOKS}{playbook} {shlex.join([*words, *more])}".strip()
-
-
-def _inventory(arguments: Mapping[str, Any]) -> list[str]:
-    """Return the inventories that were typed, not those that are configured."""
-    inventory = [*(arguments.get("inventory") or ())]
-    places = [] if inventory == [*constants.DEFAULT_HOST_LIST] else inventory
-    return [_from_here(place) if os.path.exists(place) else place for place in places]
-
-
-def _kept(text: str, only: Sequence[str], *, is_run: bool) -> str:
-    """Return what a command keeps of a text for --extra-vars that sets variables: all, some of them, or nothing.
-
-    A text with variables of others is kept in part only where it is JSON, and `only` names what is wanted of it.
-    A run, other than its plan, is not kept green by `fail_on=never`.
-    """
-    try:
-        is_json = text.startswith("{")
-        values = json.loads(text) if is_json else dict(part.partition("=")[::2] for part in shlex.split(text))
-    except ValueError:
-        return ""
-    names = {str(name) for name in values if (name in only if only else str(name).startswith(_PREFIX))}
-    if len(names) < len(values) and not (is_json and only):
-        return ""
-    kept = {name: value for name, value in values.items() if name in names and not (is_run and (name, value) == _GREEN)}
-    if kept == values:
-        return text
-    return json.dumps(kept) if is_json and kept else shlex.join(f"{name}={value}" for name, value in kept.items())

@@ -15,11 +15,11 @@ from ansible import constants, context
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._module_call import with_after
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._closing import (
     closing_lines,
-    next_command,
     outcome,
     restored,
 )
 from tests.unit.action.audits import KEY, NARROWED, audit, finding
+from tests.unit.action.test_commands import AUDIT, PLAN
 from tests.unit.action.test_enforce_many import CENTRAL, ONE, THREE, TWO, bare, change, enforced
 from tests.unit.action.test_enforcement import refusal
 
@@ -170,80 +170,6 @@ def test_a_restore_of_many_accounts_counts_them() -> None:
 def test_a_restore_that_is_not_whole_is_not_told_as_one(fields: dict[str, Any]) -> None:
     run = with_after(enforced(change(ONE, "failed"), **{**ALONE, "errors": [refusal("No.")], **fields}))
     assert restored(run) == outcome(run, is_plan=False)
-
-
-AUDIT = {"args": ("aws_baseline.cloudtrail.audit",)}
-PLAN = {"args": ("aws_baseline.cloudtrail.enforce",), "check": True}
-GIVEN = {
-    "inventory": ("/elsewhere/accounts.yml",),
-    "subset": "dev",
-    "extra_vars": (
-        "cloudtrail_kms_hosts=all",
-        "@more.yml",
-        '{"cloudtrail_kms_readers": ["a b"]}',
-        "password=secret",
-        '{"cloudtrail_kms_wait": true, "token": "secret"}',
-        "cloudtrail_kms_wait=true token='secret",
-    ),
-}
-KEPT = " -i /elsewhere/accounts.yml --limit dev -e cloudtrail_kms_hosts=all -e @more.yml"
-READERS = """ -e '{"cloudtrail_kms_readers": ["a b"]}'"""
-
-
-@pytest.mark.parametrize(
-    ("arguments", "command"),
-    [
-        (AUDIT, "ansible-playbook aws_baseline.cloudtrail.enforce --check --diff"),
-        ({**AUDIT, **GIVEN}, f"ansible-playbook aws_baseline.cloudtrail.enforce{KEPT}{READERS} --check --diff"),
-        ({"args": ("site.yml",)}, ""),
-        ({"args": ("aws_baseline.cloudtrail.audit", "site.yml")}, ""),
-        ({}, ""),
-    ],
-)
-def test_after_an_audit_that_fails_comes_the_plan(arguments: dict[str, Any], command: str) -> None:
-    assert next_command(arguments, {"summary": {"non_compliant": 1}}, {}) == command
-    assert next_command(arguments, {"summary": {"non_compliant": 0}}, {}) == ""
-
-
-@pytest.mark.parametrize(
-    ("arguments", "command"),
-    [
-        (PLAN, "ansible-playbook aws_baseline.cloudtrail.enforce"),
-        ({**PLAN, **GIVEN}, f"ansible-playbook aws_baseline.cloudtrail.enforce{KEPT}{READERS}"),
-        ({**PLAN, "check": False}, ""),
-        (
-            {"args": ("aws_baseline.cloudtrail.restore",), "check": True},
-            "ansible-playbook aws_baseline.cloudtrail.restore",
-        ),
-    ],
-)
-def test_after_a_plan_comes_the_run(arguments: dict[str, Any], command: str) -> None:
-    assert next_command(arguments, None, enforced(change(ONE, "planned"))) == command
-    backup = "cloudtrail_kms_backup_path=backup.json"
-    more = f" -e {backup}" if command and "restore" not in command else ""
-    assert next_command(arguments, None, enforced(change(ONE, "planned")), [backup]) == f"{command}{more}"
-    assert next_command(arguments, None, enforced(change(ONE, "applied"))) == ""
-
-
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [
-        ("cloudtrail_kms_fail_on=never", ""),
-        ("cloudtrail_kms_fail_on=non_compliant", " -e cloudtrail_kms_fail_on=non_compliant"),
-        ("cloudtrail_kms_wait=true cloudtrail_kms_fail_on=never", " -e cloudtrail_kms_wait=true"),
-        ('{"cloudtrail_kms_fail_on": "never"}', ""),
-        (
-            '{"cloudtrail_kms_fail_on": "never", "cloudtrail_kms_wait": true}',
-            """ -e '{"cloudtrail_kms_wait": true}'""",
-        ),
-    ],
-)
-def test_a_run_does_not_stay_green_because_its_plan_did(given: str, kept: str) -> None:
-    planned = enforced(change(ONE, "planned"))
-    run = next_command({**PLAN, "extra_vars": (given,)}, None, planned)
-    assert run == f"ansible-playbook aws_baseline.cloudtrail.enforce{kept}"
-    plan = next_command({**AUDIT, "extra_vars": (given,)}, {"summary": {"non_compliant": 1}}, {})
-    assert "fail_on" in plan
 
 
 @pytest.mark.parametrize(("inventory", "is_said"), [((), False), (("/elsewhere/accounts.yml",), True)])

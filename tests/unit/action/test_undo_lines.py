@@ -15,8 +15,11 @@ from ansible import context
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._module_call import with_after
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._closing import closing_lines
 from tests.unit.action.audits import KEY, NARROWED, audit, reason
-from tests.unit.action.test_closing import ALONE, GIVEN, KEPT, READERS
+from tests.unit.action.test_closing import ALONE
+from tests.unit.action.test_commands import GIVEN, KEPT, READERS
 from tests.unit.action.test_enforce_many import CENTRAL, ONE, TWO, bare, change, enforced
+
+TYPED = {**GIVEN, "extra_vars": ("cloudtrail_kms_hosts=all",)}
 
 
 def test_after_a_run_with_a_backup_comes_what_undoes_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,9 +30,10 @@ def test_after_a_run_with_a_backup_comes_what_undoes_it(monkeypatch: pytest.Monk
     lines = ["", "Run: 1 change in 1 account; it is compliant.", delivery, "Backup    my backup.json"]
     undo = (
         f"Undo      ansible-playbook aws_baseline.cloudtrail.restore{KEPT}{READERS} "
-        """-e '{"cloudtrail_kms_restore": "my backup.json"}'"""
+        """-e '{"cloudtrail_kms_restore": ["my backup.json"]}'"""
     )
-    assert closing_lines(result, {}, [], {}, is_plan=False) == [*lines, undo]
+    left_out = "          It leaves out password, token: add them by -e if needed"
+    assert closing_lines(result, {}, [], {}, is_plan=False) == [*lines, undo, left_out]
     assert closing_lines(result, {}, [], {"awx_job_id": 1}, is_plan=False) == lines
 
 
@@ -46,7 +50,7 @@ def test_what_undoes_a_run_keeps_by_what_it_is_judged(monkeypatch: pytest.Monkey
 def test_an_undo_is_offered_only_where_it_writes_and_says_what_it_refuses_and_why(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(context, "CLIARGS", GIVEN)
+    monkeypatch.setattr(context, "CLIARGS", TYPED)
     arn = change(ONE)["resource"]
     no_key = "no key was set before the backup, and this collection never removes encryption"
     refusals = [
@@ -79,7 +83,7 @@ def test_an_undo_is_offered_only_where_it_writes_and_says_what_it_refuses_and_wh
 
 def test_what_a_restore_leaves_is_named_by_resource(monkeypatch: pytest.MonkeyPatch) -> None:
     """The policy of a key of an account that is not in the run stays, although a restore puts policies back."""
-    monkeypatch.setattr(context, "CLIARGS", GIVEN)
+    monkeypatch.setattr(context, "CLIARGS", TYPED)
     trail, policy = change(ONE), change(CENTRAL, operation="PutKeyPolicy")
     key = policy["resource"].rpartition(":")[2]
     enabled = [change(each, operation="EnableKey") for each in (CENTRAL, ONE)]
@@ -95,7 +99,7 @@ def test_what_a_restore_leaves_is_named_by_resource(monkeypatch: pytest.MonkeyPa
 
 
 def test_of_a_narrowed_run_it_is_said_that_the_restore_reads_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(context, "CLIARGS", GIVEN)
+    monkeypatch.setattr(context, "CLIARGS", TYPED)
     before = audit({**bare(ONE), "narrowed_by": {**NARROWED, "trails": ["main"]}})
     back = {"resources": [change(ONE)["resource"]], "refusals": []}
     assert _undoing(change(ONE), undo=back, before=before)[1:] == [

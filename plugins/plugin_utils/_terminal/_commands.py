@@ -1,0 +1,151 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The commands that the last lines show: each does for the same accounts and trails what its line says.
+
+A command keeps the inventory, the limit and our variables of the present one. Variables of others may be secrets, and
+are left out: `left_out` names them. What cannot be shown as it would have to be typed is told in words instead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from ansible import constants
+from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.splitter import parse_kv
+
+from ...module_utils._printable import printable
+
+PREFIX = "cloudtrail_kms_"
+PLAYBOOKS = "aws_baseline.cloudtrail."
+# What a restore takes of the variables of the enforcement: what opens the accounts, and what they are judged by. It is
+# not narrowed.
+_OF_A_RESTORE = frozenset(
+    PREFIX + name
+    for name in (
+        *("hosts", "assume_role", "key_assume_role", "bucket_assume_role", "account_options"),
+        *("readers", "rules", "exceptions", "approved_keys", "proof"),
+    )
+)
+_OF_A_PLAN = ("--check", "--diff")
+_GREEN = (f"{PREFIX}fail_on", "never")
+# A value that an extra variable takes as it stands: neither Ansible nor an option of ours splits it.
+_ONE_WORD = re.compile(r"[\w./:@+~-]+")
+
+
+def is_ours(arguments: Mapping[str, Any]) -> bool:
+    """Return whether one playbook runs, and is one of ours."""
+    (playbook, *others) = arguments.get("args") or ("",)
+    return playbook.startswith(PLAYBOOKS) and not others
+
+
+def undo(arguments: Mapping[str, Any], backup: str) -> str:
+    """Return the command that restores a backup in the accounts of this run."""
+    name, path = f"{PREFIX}restore", from_here(backup)
+    file = _text({name: path}) if _ONE_WORD.fullmatch(path) else _text({name: [path]})
+    kept = [_kept(text, _OF_A_RESTORE.__contains__) for text in _extra_vars(arguments)]
+    return _typed("restore", arguments, [*kept, file])
+
+
+def next_command(
+    arguments: Mapping[str, Any], audit: Mapping[str, Any] | None, result: Mapping[str, Any], needed: Sequence[str] = ()
+) -> str:
+    """Return the command that goes on after an audit or a plan by a playbook of ours, or an empty text.
+
+    `needed` are variables, as in `name=true`: those without which the plan after an audit would be refused, or without
+    which the run after a plan could not be undone. A run, other than its plan, is not kept green by `fail_on=never`.
+    """
+    ours = is_ours(arguments)
+    name = (arguments.get("args") or ("",))[0].rpartition(".")[2]
+    if ours and audit and name == "audit" and audit["summary"]["non_compliant"]:
+        kept = [_kept(text, _is_of_ours) for text in _extra_vars(arguments)]
+        return _typed("enforce", arguments, [*kept, *needed], _OF_A_PLAN)
+    planned = any(change["status"] == "planned" for change in result.get("changes", ()))
+    if not (ours and planned and arguments.get("check")):
+        return ""
+    kept = [_kept(text, _is_of_ours, without=_GREEN) for text in _extra_vars(arguments)]
+    return _typed(name, arguments, [*kept, *(needed if name == "enforce" else ())])
+
+
+def left_out(arguments: Mapping[str, Any]) -> list[str]:
+    """Return the names of the variables that a command leaves out."""
+    given = (_values(text) for text in _extra_vars(arguments) if not text.startswith("@"))
+    return sorted({name for values in given for name in values if not _is_of_ours(name)})
+
+
+def typed_inventory(arguments: Mapping[str, Any]) -> list[str]:
+    """Return the inventories that were typed, not those that are configured."""
+    inventory = [*(arguments.get("inventory") or ())]
+    places = [] if inventory == [*constants.DEFAULT_HOST_LIST] else inventory
+    return [from_here(place) if os.path.exists(place) else place for place in places]
+
+
+def from_here(path: str) -> str:
+    """Return the path as it is typed where ansible-playbook was called: short where it lies below."""
+    below = os.path.relpath(path)
+    return path if below.startswith(os.pardir) else below
+
+
+def _typed(
+    playbook: str, arguments: Mapping[str, Any], variables: Sequence[str | None], more: Sequence[str] = ()
+) -> str:
+    words = [word for place in typed_inventory(arguments) for word in ("-i", place)]
+    words += ["--limit", str(arguments["subset"])] if arguments.get("subset") else []
+    words += [word for variable in variables if variable for word in ("-e", variable)]
+    command = f"ansible-playbook {PLAYBOOKS}{playbook} {shlex.join([*words, *more])}".strip()
+    if None not in variables and printable(command) == command:
+        return command
+    return f"{' '.join([playbook, *more])} as this run was called: its variables cannot be shown on one line"
+
+
+def _extra_vars(arguments: Mapping[str, Any]) -> Iterator[str]:
+    return (text for text in arguments.get("extra_vars") or () if text)
+
+
+def _is_of_ours(name: str) -> bool:
+    return name.startswith(PREFIX)
+
+
+def _kept(text: str, is_wanted: Callable[[str], bool], without: tuple[str, str] | None = None) -> str | None:
+    """Return a text for --extra-vars with the wanted ones of its variables alone, as it was typed if these are all.
+
+    None where JSON does not hold them.
+    """
+    if text.startswith("@"):
+        return f"@{from_here(text[1:])}"
+    values = _values(text)
+    kept = {name: value for name, value in values.items() if is_wanted(name) and (name, value) != without}
+    if len(kept) == len(values):
+        return text
+    return _text(kept)
+
+
+def _text(values: Mapping[str, Any]) -> str | None:
+    """Return a text for --extra-vars that sets these values, None where JSON does not hold them."""
+    if all(isinstance(value, str) and _ONE_WORD.fullmatch(f"{name}{value}") for name, value in values.items()):
+        return " ".join(f"{name}={value}" for name, value in values.items())
+    try:
+        return json.dumps(values, default=_date)
+    except TypeError:
+        return None
+
+
+def _date(value: object) -> str:
+    """Return a date of YAML as JSON has it. Raises TypeError for what is none, such as a value of a vault."""
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError
+
+
+def _values(text: str) -> Mapping[str, Any]:
+    """Return the variables of a text for --extra-vars as Ansible reads them (ansible.utils.vars, load_extra_vars)."""
+    values: Mapping[str, Any] = DataLoader().load(text) if text[0] in "[{" else parse_kv(text)
+    return values

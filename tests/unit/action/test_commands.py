@@ -1,0 +1,200 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The commands that are shown: typed again, each is for what its line says, and for nothing more."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from ansible import context
+from ansible.parsing.dataloader import DataLoader
+from ansible.utils.vars import load_extra_vars
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._commands import (
+    left_out,
+    next_command,
+    undo,
+)
+from tests.unit.action.test_enforce_many import ONE, change, enforced
+
+AUDIT = {"args": ("aws_baseline.cloudtrail.audit",)}
+PLAN = {"args": ("aws_baseline.cloudtrail.enforce",), "check": True}
+GIVEN = {
+    "inventory": ("/elsewhere/accounts.yml",),
+    "subset": "dev",
+    "extra_vars": (
+        "cloudtrail_kms_hosts=all",
+        "@more.yml",
+        '{"cloudtrail_kms_readers": ["a b"]}',
+        "password=secret",
+        '{"cloudtrail_kms_wait": true, "token": "secret"}',
+    ),
+}
+KEPT = " -i /elsewhere/accounts.yml --limit dev -e cloudtrail_kms_hosts=all -e @more.yml"
+WAIT = """ -e '{"cloudtrail_kms_wait": true}'"""
+READERS = """ -e '{"cloudtrail_kms_readers": ["a b"]}'"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (AUDIT, "ansible-playbook aws_baseline.cloudtrail.enforce --check --diff"),
+        ({**AUDIT, **GIVEN}, f"ansible-playbook aws_baseline.cloudtrail.enforce{KEPT}{READERS}{WAIT} --check --diff"),
+        ({"args": ("site.yml",)}, ""),
+        ({"args": ("aws_baseline.cloudtrail.audit", "site.yml")}, ""),
+        ({}, ""),
+    ],
+)
+def test_after_an_audit_that_fails_comes_the_plan(arguments: dict[str, Any], command: str) -> None:
+    assert next_command(arguments, {"summary": {"non_compliant": 1}}, {}) == command
+    assert next_command(arguments, {"summary": {"non_compliant": 0}}, {}) == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (PLAN, "ansible-playbook aws_baseline.cloudtrail.enforce"),
+        ({**PLAN, **GIVEN}, f"ansible-playbook aws_baseline.cloudtrail.enforce{KEPT}{READERS}{WAIT}"),
+        ({**PLAN, "check": False}, ""),
+        (
+            {"args": ("aws_baseline.cloudtrail.restore",), "check": True},
+            "ansible-playbook aws_baseline.cloudtrail.restore",
+        ),
+    ],
+)
+def test_after_a_plan_comes_the_run(arguments: dict[str, Any], command: str) -> None:
+    assert next_command(arguments, None, enforced(change(ONE, "planned"))) == command
+    backup = "cloudtrail_kms_backup_path=backup.json"
+    more = f" -e {backup}" if command and "restore" not in command else ""
+    assert next_command(arguments, None, enforced(change(ONE, "planned")), [backup]) == f"{command}{more}"
+    assert next_command(arguments, None, enforced(change(ONE, "applied"))) == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("cloudtrail_kms_fail_on=never", ""),
+        ("cloudtrail_kms_fail_on=non_compliant", " -e cloudtrail_kms_fail_on=non_compliant"),
+        ("cloudtrail_kms_wait=true cloudtrail_kms_fail_on=never", " -e cloudtrail_kms_wait=true"),
+        ('{"cloudtrail_kms_fail_on": "never"}', ""),
+        (
+            '{"cloudtrail_kms_fail_on": "never", "cloudtrail_kms_wait": true}',
+            """ -e '{"cloudtrail_kms_wait": true}'""",
+        ),
+    ],
+)
+def test_a_run_does_not_stay_green_because_its_plan_did(given: str, kept: str) -> None:
+    planned = enforced(change(ONE, "planned"))
+    run = next_command({**PLAN, "extra_vars": (given,)}, None, planned)
+    assert run == f"ansible-playbook aws_baseline.cloudtrail.enforce{kept}"
+    plan = next_command({**AUDIT, "extra_vars": (given,)}, {"summary": {"non_compliant": 1}}, {})
+    assert "fail_on" in plan
+
+
+PLANNED = enforced(change(ONE, "planned"))
+
+
+def typed_again(command: str) -> dict[str, Any]:
+    """Return the variables that Ansible has when a shell has read the command, without the files of variables."""
+    words = shlex.split(command)
+    texts = [after for word, after in pairwise(words) if word == "-e" and not after.startswith("@")]
+    return extra_vars(*texts)
+
+
+def extra_vars(*texts: str) -> dict[str, Any]:
+    """Return the variables of these texts for --extra-vars, read by Ansible itself."""
+    before, context.CLIARGS = context.CLIARGS, {"extra_vars": texts}
+    try:
+        vars(load_extra_vars).pop("extra_vars", None)
+        return dict(load_extra_vars(DataLoader()))
+    finally:
+        vars(load_extra_vars).pop("extra_vars", None)
+        context.CLIARGS = before
+
+
+NAMES = st.sampled_from(
+    ["cloudtrail_kms_hosts", "cloudtrail_kms_trails", "cloudtrail_kms_assume_role", "ticket", "env"]
+)
+WORDS = st.sampled_from(
+    ["all", "all:!111111111111", "a b", "it's", 'say "so"', "{{ env }}", "a=b", "::error::", "#", "\\", "é", ""]
+)
+VALUES = st.one_of(WORDS, st.lists(WORDS, max_size=2), st.dictionaries(WORDS, WORDS, max_size=2), st.booleans())
+
+
+def as_words(values: dict[str, Any]) -> str:
+    """Return a text as a person types it: name=value, in quotes where that is needed."""
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
+    return " ".join(f"{name}='{text}'" if "'" not in text else f'{name}="{text}"' for name, text in texts.items())
+
+
+def as_flow(values: dict[str, Any]) -> str:
+    """Return a text in YAML that is no JSON."""
+    return "{" + ", ".join(f"{name}: {json.dumps(value)}" for name, value in values.items()) + "}"
+
+
+FORMS = st.sampled_from([json.dumps, as_flow, as_words])
+
+
+@given(st.lists(st.tuples(FORMS, st.dictionaries(NAMES, VALUES, min_size=1, max_size=3)), min_size=1, max_size=3))
+def test_a_command_sets_our_variables_as_they_were_set_and_no_others(parts: list[tuple[Any, dict[str, Any]]]) -> None:
+    texts = tuple(form(values) for form, values in parts)
+    try:
+        known = extra_vars(*texts)
+    except Exception:
+        return
+    arguments = {"args": ("aws_baseline.cloudtrail.enforce",), "check": True, "extra_vars": texts}
+    command = next_command(arguments, None, PLANNED)
+    if "cannot be shown" not in command:
+        assert typed_again(command) == {name: value for name, value in known.items() if name.startswith("cloudtrail_")}
+    assert set(left_out(arguments)) - {"_raw_params"} == known.keys() & {"ticket", "env"}
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (
+            'cloudtrail_kms_assume_role={"role_arn":"arn:aws:iam::222222222222:role/x"} cloudtrail_kms_fail_on=never',
+            {"cloudtrail_kms_assume_role": '{"role_arn":"arn:aws:iam::222222222222:role/x"}'},
+        ),
+        ("cloudtrail_kms_hosts=all:!1 cloudtrail_kms_fail_on=never", {"cloudtrail_kms_hosts": "all:!1"}),
+        ("cloudtrail_kms_trails=tracked ticket=OPS-17", {"cloudtrail_kms_trails": "tracked"}),
+        ("{cloudtrail_kms_trails: [tracked], ticket: OPS-17}", {"cloudtrail_kms_trails": ["tracked"]}),
+        ("{cloudtrail_kms_since: 2026-12-31, ticket: OPS-17}", {"cloudtrail_kms_since": "2026-12-31"}),
+    ],
+)
+def test_what_narrows_a_plan_narrows_the_run(text: str, kept: dict[str, Any]) -> None:
+    assert typed_again(next_command({**PLAN, "extra_vars": (text,)}, None, PLANNED)) == kept
+
+
+def test_a_run_of_many_is_undone_in_all_of_them() -> None:
+    text = "cloudtrail_kms_hosts=all cloudtrail_kms_backup_path=b.json"
+    command = undo({"extra_vars": (text,)}, f"{os.getcwd()}/b.json")
+    assert typed_again(command) == {"cloudtrail_kms_hosts": "all", "cloudtrail_kms_restore": "b.json"}
+
+
+@pytest.mark.parametrize("name", ["Acme, Inc.json", "prod.json,prod.json", "it's.json", "a b.json"])
+def test_the_file_that_undoes_a_run_is_its_backup(name: str) -> None:
+    assert typed_again(undo({}, f"{os.getcwd()}/{name}")) == {"cloudtrail_kms_restore": [name]}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"extra_vars": ("{cloudtrail_kms_since: !!binary aGk=, ticket: OPS-17}",)},
+        {"extra_vars": ("cloudtrail_kms_tags='::error::no'",)},
+        {"subset": "a\x1bb"},
+    ],
+)
+def test_a_command_that_cannot_be_shown_as_it_is_typed_is_told_in_words(fields: dict[str, Any]) -> None:
+    words = "as this run was called: its variables cannot be shown on one line"
+    assert next_command({**PLAN, **fields}, None, PLANNED) == f"enforce {words}"
+    assert next_command({**AUDIT, **fields}, {"summary": {"non_compliant": 1}}, {}) == f"enforce --check --diff {words}"
