@@ -120,8 +120,8 @@ options:
       - What to read of what AWS did, for the rule V(encryption_is_proven).
       - V(none) reads nothing, and the rule is not judged.
       - V(events) reads CloudTrail's event history and the last use of each key. It takes about 9 seconds for an account
-        and Region, because AWS allows two such calls a second. It needs C(cloudtrail:LookupEvents) and
-        C(kms:GetKeyLastUsage).
+        and Region, because AWS allows two such calls a second, and longer with many keys or events. It needs
+        C(cloudtrail:LookupEvents) and C(kms:GetKeyLastUsage).
       - V(objects) also reads the names and the encryption of the newest files of each trail, and the content of none.
         It needs C(s3:ListBucket) and C(s3:GetObject).
     type: str

@@ -51,7 +51,8 @@ _SLOWER = "AWS asks to slow down: run again later, or with a lower concurrency."
 _LATER = "AWS could not answer: run again later."
 _VANISHED = "It was deleted while being read: run again."
 _UNREACHED = (
-    "AWS cannot be reached, or its answer cannot be read: check endpoint_url, network, proxy and aws_ca_bundle."
+    "AWS cannot be reached, or its answer cannot be read: check the name of the Region, endpoint_url, network, proxy "
+    "and aws_ca_bundle."
 )
 _PROFILE = "Correct the option profile or AWS_PROFILE, or add the profile to the AWS configuration."
 _MFA = (

@@ -70,10 +70,10 @@ class Remedy(Enum):
 class Rule:
     """One rule: the function that judges, its default level, what it means, and what is done about it.
 
-    `title` says what passes, in words for people. `call` is the call of CloudTrail that a rule on the key's policy is
-    about. `delivers`: if the rule is required and does not pass, the trail may deliver no logs under a customer managed
-    key. `completed` adds to the result for all moments what no policy that was read can tell. `is_asked` says for
-    settings whether the rule is judged at all.
+    `title` says what is required, in words for people: it stands beside what fails as well. `call` is the call of
+    CloudTrail that a rule on the key's policy is about. `delivers`: if the rule is required and does not pass, the
+    trail may deliver no logs under a customer managed key. `completed` adds to the result for all moments what no
+    policy that was read can tell. `is_asked` says for settings whether the rule is judged at all.
     """
 
     judge: Callable[[Subject], Result]
@@ -98,7 +98,7 @@ RULES: Mapping[str, Rule] = {
     for rule in (
         Rule(
             trail_has_kms_key,
-            "The trail has a KMS key",
+            "The trail must have a KMS key",
             "required",
             "high",
             Remedy.GIVE_KEY,
@@ -107,7 +107,7 @@ RULES: Mapping[str, Rule] = {
         ),
         Rule(
             key_is_customer_managed,
-            "The key is customer managed",
+            "The key must be customer managed",
             "required",
             "medium",
             Remedy.ANOTHER_KEY,
@@ -117,7 +117,7 @@ RULES: Mapping[str, Rule] = {
         # A key that is there, but for its state, is revived.
         Rule(
             key_is_usable,
-            "The key is enabled and can encrypt",
+            "The key must be enabled and able to encrypt",
             "required",
             "critical",
             Remedy.ANOTHER_KEY,
@@ -125,7 +125,7 @@ RULES: Mapping[str, Rule] = {
         ),
         Rule(
             key_in_bucket_region,
-            "The key is in the Region of the bucket",
+            "The key must be in the Region of the bucket",
             "required",
             "critical",
             Remedy.ANOTHER_KEY,
@@ -133,7 +133,7 @@ RULES: Mapping[str, Rule] = {
         ),
         Rule(
             key_policy_allows_encrypt,
-            "CloudTrail may encrypt with the key",
+            "The key policy must let CloudTrail encrypt",
             "required",
             "critical",
             Remedy.MERGE,
@@ -142,7 +142,7 @@ RULES: Mapping[str, Rule] = {
         ),
         Rule(
             key_policy_allows_describe,
-            "CloudTrail may describe the key",
+            "The key policy should let CloudTrail describe the key",
             "advised",
             "low",
             Remedy.MERGE,
@@ -150,7 +150,7 @@ RULES: Mapping[str, Rule] = {
         ),
         Rule(
             key_policy_allows_decrypt,
-            "CloudTrail may decrypt with the key",
+            "The key policy must let CloudTrail decrypt",
             "required",
             "high",
             Remedy.MERGE,
@@ -159,30 +159,34 @@ RULES: Mapping[str, Rule] = {
         ),
         Rule(
             bucket_policy_accepts_key,
-            "The bucket accepts logs encrypted under the key",
+            "The bucket must accept logs encrypted under the key",
             "required",
             "critical",
             delivers=True,
         ),
-        Rule(trail_is_delivering, "The trail delivers its logs", "required", "critical", delivers=True),
+        Rule(trail_is_delivering, "The trail must deliver its logs", "required", "critical", delivers=True),
         Rule(
             encryption_is_proven,
-            "A delivered log is encrypted under the key",
+            "A delivered log should show encryption under the key",
             "advised",
             "medium",
             frameworks=ENCRYPTION_CONTROLS,
             completed=lambda subject, result: with_older_logs(subject, with_digest(subject, result)),
             is_asked=lambda settings: settings.proof != "none",
         ),
-        Rule(readers_can_decrypt, "The readers may decrypt the logs", "required", "high", Remedy.MERGE),
-        Rule(readers_can_read, "The readers may fetch the logs", "required", "high"),
-        Rule(key_is_approved, "The key is on the list of approved keys", "required", "medium", Remedy.ANOTHER_KEY),
+        Rule(readers_can_decrypt, "The readers must be allowed to decrypt the logs", "required", "high", Remedy.MERGE),
+        Rule(readers_can_read, "The readers must be allowed to fetch the logs", "required", "high"),
+        Rule(key_is_approved, "The key must be on the list of approved keys", "required", "medium", Remedy.ANOTHER_KEY),
         Rule(
-            key_policy_is_scoped, "The key policy keeps outsiders out", "advised", "medium", completed=with_related_keys
+            key_policy_is_scoped,
+            "The key policy should keep outsiders out",
+            "advised",
+            "medium",
+            completed=with_related_keys,
         ),
         Rule(
             key_rotation_enabled,
-            "The key is rotated automatically",
+            "The key should be rotated automatically",
             "advised",
             "medium",
             frameworks=_cis("2.8", "3.8", "3.6", "4.6"),

@@ -254,7 +254,9 @@ def _literally(trails: Sequence[Mapping[str, Any]], control: str) -> str:
 def _totals(
     accounts: Sequence[Mapping[str, Any]], trails: Sequence[Mapping[str, Any]], control: str
 ) -> Iterator[Total]:
-    for label, judged in (("Compliant accounts", accounts), ("Compliant trails", trails)):
+    in_use = [account for account in accounts if account["verdict"] != "not_applicable"]
+    of_accounts = f"Compliant accounts{'' if len(in_use) == len(accounts) else ' in use'}"
+    for label, judged in ((of_accounts, in_use), ("Compliant trails", trails)):
         verdicts = Counter(one["verdict"] for one in judged)
         excepted = sum(one["verdict"] == "compliant" and is_excepted(one) for one in judged)
         counts = [(TONES[verdict], words.lower(), verdicts[verdict]) for verdict, words in VERDICTS.items()]

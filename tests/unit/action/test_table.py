@@ -80,8 +80,8 @@ EVERYTHING_SHOWN = dedent("""\
         not read  cloudtrail:DescribeTrails in eu-west-1, eu-west-2: AccessDeniedException: No.
         ->        To do: Allow the caller cloudtrail:DescribeTrails. Or audit other regions only.
         not read  cloudtrail:DescribeTrails in sa-east-1: EndpointConnectionError: No.
-        ->        To do: AWS cannot be reached, or its answer cannot be read: check endpoint_url,
-                  network, proxy and aws_ca_bundle.
+        ->        To do: AWS cannot be reached, or its answer cannot be read: check the name of the
+                  Region, endpoint_url, network, proxy and aws_ca_bundle.
 
     222222222222  -             -       -            no_trails
         FAIL      account_has_trails: No trail was found in the regions that were read.

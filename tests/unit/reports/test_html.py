@@ -204,7 +204,7 @@ def test_every_rule_has_a_title_beside_its_id() -> None:
     assert all(rule.title[0].isupper() and not rule.title.endswith(".") for rule in RULES.values())
     assert len({rule.title for rule in RULES.values()}) == len(RULES)
     table = page(EXAMPLE).one("table", class_="rules")
-    assert "The key is enabled and can encrypt key_is_usable" in words(table)
+    assert "The key must be enabled and able to encrypt key_is_usable" in words(table)
 
 
 def test_exceptions_are_told_apart_in_every_verdict() -> None:
@@ -243,11 +243,11 @@ def test_a_bar_is_as_long_as_its_parts() -> None:
 def test_rules_without_findings_are_only_named() -> None:
     report = page(EXAMPLE)
     assert [words(row) for row in report.one("table", class_="rules").one("tbody").all("tr")] == [
-        "The key is enabled and can encrypt key_is_usable 1 fail",
-        "The trail delivers its logs trail_is_delivering 1 excepted",
-        "The key policy keeps outsiders out key_policy_is_scoped 1 advice",
+        "The key must be enabled and able to encrypt key_is_usable 1 fail",
+        "The trail must deliver its logs trail_is_delivering 1 excepted",
+        "The key policy should keep outsiders out key_policy_is_scoped 1 advice",
     ]
-    assert words(report.one("p", class_="quiet")) == "No findings: The trail has a KMS key trail_has_kms_key."
+    assert words(report.one("p", class_="quiet")) == "No findings: The trail must have a KMS key trail_has_kms_key."
 
 
 def test_rules_that_apply_to_no_trail_are_not_told_as_passed() -> None:
@@ -255,8 +255,8 @@ def test_rules_that_apply_to_no_trail_are_not_told_as_passed() -> None:
     second = trail("b", "compliant", finding("trail_has_kms_key", "not_applicable"))
     report = page(audit(account("compliant", first, second)))
     assert [words(told) for told in report.all("p", class_="quiet")] == [
-        "No findings: The trail has a KMS key trail_has_kms_key.",
-        "Not judged, as they apply to no trail: The readers may fetch the logs readers_can_read.",
+        "No findings: The trail must have a KMS key trail_has_kms_key.",
+        "Not judged, as they apply to no trail: The readers must be allowed to fetch the logs readers_can_read.",
     ]
 
 
@@ -327,9 +327,8 @@ def test_an_exception_has_its_reason_owner_and_expiry_and_the_next_to_expire_is_
 
     trails = [excepted("c", "2027-03-31"), excepted("a", "2026-11-23"), excepted("b", "2026-11-24")]
     report = page(audit(account("compliant", *trails)))
-    covered = (
-        "The key is enabled and can encrypt key_is_usable; The key is on the list of approved keys key_is_approved"
-    )
+    usable = "The key must be enabled and able to encrypt key_is_usable"
+    covered = f"{usable}; The key must be on the list of approved keys key_is_approved"
     assert [words(row) for row in section(report, "exceptions").one("tbody").all("tr")] == [
         f"a 111111111111 {covered} It moves. security 2026-11-23 last day",
         f"b 111111111111 {covered} It moves. security 2026-11-24 1 day left",
@@ -361,10 +360,12 @@ def test_what_could_not_be_read_is_listed_with_what_to_do() -> None:
 def test_the_controls_are_those_of_the_version_asked_for() -> None:
     controls = section(page(ORGANIZATION, "1.4"), "controls").one("tbody").all("tr")
     told = [words(row) for row in controls]
-    encryption = "The trail has a KMS key trail_has_kms_key; The key is customer managed key_is_customer_managed"
+    encryption = (
+        "The trail must have a KMS key trail_has_kms_key; The key must be customer managed key_is_customer_managed"
+    )
     assert told[:3] == [
         f"CIS AWS Foundations Benchmark 1.4 3.7 {encryption}",
-        "CIS AWS Foundations Benchmark 1.4 3.8 The key is rotated automatically key_rotation_enabled",
+        "CIS AWS Foundations Benchmark 1.4 3.8 The key should be rotated automatically key_rotation_enabled",
         f"AWS Config cloud-trail-encryption-enabled {encryption}",
     ]
     assert not [row for row in told[2:] if "CIS" in row]

@@ -30,7 +30,7 @@ def test_the_changes_stand_before_all_else_that_was_found() -> None:
         "No new failures, 1 trail gone, 1 still failing (oldest since 2026-10-01), 1 not judged this time, "
         "1 exception expires within 30 days."
     )
-    rule = "The key is enabled and can encrypt key_is_usable"
+    rule = "The key must be enabled and able to encrypt key_is_usable"
     table = report.one("div", aria_labelledby="compared").one("tbody")
     assert [words(line) for line in table.all("tr")] == [
         f"gone us-east-1 {ONE} gone the trail is there no more",

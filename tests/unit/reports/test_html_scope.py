@@ -52,6 +52,12 @@ def test_the_scope_of_many_accounts_tells_once_what_is_alike() -> None:
     }
 
 
+def test_accounts_that_are_not_in_use_are_not_counted() -> None:
+    report = page(audit(account("compliant", trail("a")), account("not_applicable", account_id="2" * 12)))
+    (card, *_others) = report.all("div", class_="card")
+    assert words(card) == "Compliant accounts in use 1 of 1 1 compliant"
+
+
 def test_of_a_report_from_before_it_was_told_who_audited_is_not_known() -> None:
     old = account("compliant", trail())
     for name in ("audited_by", "organization", "regions"):
