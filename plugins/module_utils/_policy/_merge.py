@@ -85,7 +85,7 @@ def merge(policy: Policy, required: Required) -> Policy:
     if why_not:
         raise _refusal(required, why_not)
     documents = [each.document for each in policy.statements]
-    for addition in _additions(missing, required):
+    for addition in _additions(missing, required.form):
         add_statement(documents, addition)
     try:
         merged = policy.with_statements(documents)
@@ -102,7 +102,7 @@ def statements_to_add(policy: Policy, calls: Sequence[Request]) -> list[dict[str
     """
     present = [each.document for each in policy.statements]
     documents = list(present)
-    for addition in _additions(calls, Required(key_arn="", trail_arns=())):
+    for addition in _additions(calls, "strict"):
         add_statement(documents, addition)
     return [document for document in documents if not any(document is each for each in present)]
 
@@ -200,7 +200,7 @@ def why_not_written_back(policy: Policy, service: str) -> str | None:
     return None
 
 
-def _additions(missing: Sequence[Request], required: Required) -> list[dict[str, Any]]:
+def _additions(missing: Sequence[Request], form: Form) -> list[dict[str, Any]]:
     """Our statements, reduced to what is missing."""
     service = [call for call in missing if call.principal == SERVICE]
     used = [call for call in service if call.action != _DESCRIBE]
@@ -208,7 +208,7 @@ def _additions(missing: Sequence[Request], required: Required) -> list[dict[str,
     readers = _once(call.principal for call in missing if call.principal != SERVICE)
     additions = []
     if trails:
-        additions.append(use_statement(trails, required.form))
+        additions.append(use_statement(trails, form))
     if len(used) < len(service):
         additions.append(describe_statement())
     if readers:

@@ -121,7 +121,7 @@ def _misspelt(statement: Statement, request: Request) -> str | None:
 
 def _is_like(one: str, other: str) -> bool:
     is_near = abs(len(one) - len(other)) <= _SLIP
-    return is_near and SequenceMatcher(None, one, other, autojunk=False).ratio() >= _LIKE
+    return is_near and SequenceMatcher(None, one, other).ratio() >= _LIKE
 
 
 def _of_principal(statement: Statement, request: Request) -> Failure | None:
