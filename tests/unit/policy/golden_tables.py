@@ -28,6 +28,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._r
     reader_request,
     service_request,
     upload_request,
+    write_request,
 )
 
 TRAIL = "arn:aws:cloudtrail:us-east-1:111122223333:trail/management-events"
@@ -90,7 +91,7 @@ def _read(table: dict[str, Any], case: dict[str, Any]) -> Iterator[Golden]:
     elif "caller" in case:
         yield _principal(case)
     elif "statements" in case:
-        asked = partial(_call if {"service", "reader", "asks_for"} & case.keys() else _request, case)
+        asked = partial(_call if {"service", "reader", "writer", "asks_for"} & case.keys() else _request, case)
         yield _case(case, asked, [_short(statement) for statement in case["statements"]])
     elif "policy" in case:
         yield _case(case, partial(_call, case), table["policies"][case["policy"]])
@@ -177,6 +178,8 @@ def _call(case: dict[str, Any]) -> Request:
             identity_allows=case.get("identity"),
             known=_known(case),
         )
+    if "writer" in case:
+        return write_request(case["writer"], "kms:PutKeyPolicy", key_arn=key)
     locations = _locations(case)
     if case.get("asks_for") == "acl":
         return acl_request(locations)

@@ -21,6 +21,7 @@ from tests.unit.policy.golden_tables import OWNER, ROLE
 from tests.unit.policy.merging import CONTEXT, DESCRIBE, READERS, ROOT, USE, document
 from tests.unit.policy.strategies import documents, requests
 
+ARN = f"arn:aws:iam::{OWNER}:root"
 ACCOUNT = {**ROOT, "Principal": {"AWS": OWNER}}
 LISTED = {
     "Sid": "Enable IAM User Permissions",
@@ -41,6 +42,7 @@ NUMBER = '{"Statement": [{"Effect": "Allow", "Condition": {"NumericEquals": {"k"
         (document(ROOT, USE), document(USE, ROOT)),
         (document({**USE, "Action": ["KMS:decrypt", "kms:generatedatakey*"]}), document(USE)),
         (document({**ROOT, "Principal": "*"}), document({**ROOT, "Principal": {"AWS": ["*"]}})),
+        (document({**ROOT, "NotPrincipal": {"AWS": OWNER}}), document({**ROOT, "NotPrincipal": {"AWS": [ARN]}})),
         (document({**ROOT, "Condition": {}}), document(ROOT)),
         (
             document({**READERS, "Condition": {"Null": {CONTEXT.upper(): [False]}}}),
@@ -82,6 +84,29 @@ def test_the_same_is_said_in_many_ways(one: Any, other: Any) -> None:
         (NUMBER % "12345678901234567890.5", NUMBER % "12345678901234567890.6"),
         ('{"Statement": [], "Id": "a", "Id": "b"}', '{"Statement": [], "Id": "b"}'),
         ('{"Statement": [{"Effect": "Deny", "Effect": "Allow"}]}', '{"Statement": [{"Effect": "Allow"}]}'),
+        # What AWS does not document is compared as it is written, and nothing beside it is forgotten.
+        (document("x"), document("y")),
+        (document({**ROOT, "Action": [1]}), document({**ROOT, "Action": [2]})),
+        (document({**ROOT, "Principal": "x"}), document({**ROOT, "Principal": "y"})),
+        (document({**ROOT, "Principal": {"Federated": OWNER}}), document({**ROOT, "Principal": {"Federated": ARN}})),
+        (document({**ROOT, "Condition": "x"}), document({**ROOT, "Condition": "y"})),
+        (document({**ROOT, "Condition": {"Bool": "x"}}), document({**ROOT, "Condition": {"Bool": "y"}})),
+        (
+            document({**ROOT, "Condition": {"Bool": {"k": None}}}),
+            document({**ROOT, "Condition": {"Bool": {"k": "None"}}}),
+        ),
+        (
+            document({**ROOT, "Condition": {"Bool": {"k": [{}]}}}),
+            document({**ROOT, "Condition": {"Bool": {"k": [[]]}}}),
+        ),
+        (
+            document({**ROOT, "Condition": {"Bool": "x", "StringEquals": {"k": "v"}}}),
+            document({**ROOT, "Condition": {"Bool": "x", "StringEquals": {"k": "w"}}}),
+        ),
+        (
+            document({**ROOT, "Condition": {"StringEquals": {"K": "w", "k": "v"}}}),
+            document({**ROOT, "Condition": {"StringEquals": {"k": "v"}}}),
+        ),
         (document(ROOT), None),
         (document(ROOT), "no policy"),
     ],

@@ -297,7 +297,8 @@ def test_a_bucket_is_told_from_its_objects(action: str, asked: str, written: str
     wrong = {**USE, "Action": action, "Resource": [written]}
     decision = decide(parse({"Version": "2012-10-17", "Statement": [wrong]}), request)
     assert f'The closest is statement "A": its Resource is "{written}", {meant}.' in decision.reason
-    assert decision.advice.startswith(f'In statement "A", correct "{written}" to "arn:aws:s3:::b')
+    right = "arn:aws:s3:::b/*" if asked != "arn:aws:s3:::b" else asked
+    assert decision.advice == f'In statement "A", correct "{written}" to "{right}".'
 
 
 def test_a_statement_on_people_is_never_the_nearest_for_a_service() -> None:
@@ -359,6 +360,13 @@ def test_conditions_that_never_hold_together() -> None:
             {},
             f'Whether statement "A" allows kms:Decrypt to {SERVICE} depends on its condition stringequals m = '
             '"a", and AWS documents no such condition.',
+            'In statement "A", replace the condition on m by one on a key that the request is known to have.',
+        ),
+        (
+            [when(ALLOW, StringEquals={"m": []})],
+            {"m": "a"},
+            f'Whether statement "A" allows kms:Decrypt to {SERVICE} depends on its condition StringEquals m = '
+            "nothing, and AWS documents no such condition.",
             'In statement "A", replace the condition on m by one on a key that the request is known to have.',
         ),
         (

@@ -84,6 +84,15 @@ def test_administrators_are_known_by_what_they_may_do() -> None:
     assert not _ours.is_administrators({**ADMINISTRATORS, "Principal": "*"})
 
 
+def test_readers_are_known_by_what_they_may_do() -> None:
+    """Whoever else may use a key is told from them before it is kept for a new trail."""
+    assert _ours.is_readers(READERS)
+    assert _ours.is_readers({**READERS, "Sid": "AwsBaselineCloudTrailReaders2", "Principal": {"AWS": [OWNER, ROLE]}})
+    assert not _ours.is_readers({**READERS, "Principal": "*"})
+    assert not _ours.is_readers({**READERS, "Condition": {}})
+    assert not any(map(_ours.is_readers, (USE, ADMINISTRATORS, ROOT)))
+
+
 @pytest.mark.parametrize(
     ("statement", "others", "beyond"),
     [

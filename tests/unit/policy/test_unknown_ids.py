@@ -30,6 +30,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._p
     readable,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import upload_request
+from tests.unit.policy.asking import ask, when
 from tests.unit.policy.golden_tables import EVERYTHING, KEY, OWNER, TRAIL
 
 SERVICE = "cloudtrail.amazonaws.com"
@@ -52,6 +53,12 @@ OF_ANY_ACCOUNT = (
     [
         (
             ALLOW,
+            f'Whether statement "A" allows s3:PutObject to {SERVICE} depends on which ids are in '
+            f"{OF_ANY_ACCOUNT}, and that is not known.",
+            'In statement "A", replace the ids in its Resource by *.',
+        ),
+        (
+            ALLOW | {"Resource": f"{BUCKET}/AWSLogs/o-abcdefghij/${{aws:SourceAccount}}/*"},
             f'Whether statement "A" allows s3:PutObject to {SERVICE} depends on which ids are in '
             f"{OF_ANY_ACCOUNT}, and that is not known.",
             'In statement "A", replace the ids in its Resource by *.',
@@ -92,6 +99,26 @@ def test_ids_that_nobody_knows_are_told_in_words(statement: dict[str, Any], reas
     advice = decide(parse({"Version": "2012-10-17", "Statement": denied}), request).advice
     is_aimed = advice.startswith(f'Statement "A" targets {SERVICE}')
     assert (is_aimed or '{"aws:PrincipalIsAWSService": "false"}' in advice) is ("depends on which ids" in reason)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "parts"),
+    [
+        ("AWSLogs/o-abcdefghij/*", "ids"),
+        ("AWSLogs/*/2026/*", "dates, times and unique strings"),
+    ],
+)
+def test_a_condition_on_a_file_says_which_of_its_parts_are_not_known(pattern: str, parts: str) -> None:
+    own, of_member = Locations(
+        trail_arn=TRAIL,
+        bucket_name="logs",
+        bucket_prefix=None,
+        regions=("us-east-1",),
+        organization_id=ANY_ORGANIZATION[0],
+    ).logs()
+    for file in (own.file, of_member.file):
+        reason, _advice, _labels = ask([when(EVERYTHING, StringLike={"k": f"{BUCKET}/{pattern}"})], context={"k": file})
+        assert reason.endswith(f'and it is not known which {parts} are in "{readable(file)}".')
 
 
 def test_they_are_as_long_as_aws_makes_them() -> None:
@@ -192,3 +219,17 @@ def test_a_variable_that_is_filled_tells_them_apart() -> None:
         for value in (f"a0/{ANY_OF_TIME}", f"a{ANY_OF_TIME}/", f"b{ANY_OF_TIME}/")
     ]
     assert found == [True, None, False]
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "name", "expected"),
+    [
+        ("StringEquals", "a*", f"ab{ANY_OF_UNIQUE}", False),
+        ("StringLike", "a*", f"ab{ANY_OF_UNIQUE}", True),
+        ("StringEqualsIgnoreCase", "${aws:username}/AB", f"A0/a{ANY_OF_UNIQUE}", None),
+    ],
+)
+def test_only_a_wildcard_of_the_policy_is_one(operator: str, value: str, name: str, expected: bool | None) -> None:
+    """Where the operator takes it as one; the case of letters counts where it says so."""
+    condition = Condition(operator, "k", (value,), variables=True)
+    assert condition.holds(Context({"k": name, "aws:username": "a0"}, ())) is expected

@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import product
 from unittest.mock import patch
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,6 +79,39 @@ def test_there_is_an_arn_for_each_way_in_which_conditions_tell_arns_apart(found:
     assert set(tried) <= set(every)
     assert {answers(found, each) for each in tried} == {answers(found, each) for each in every}
     assert len(tried) <= 3 ** len(found)
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "like", "unlike"),
+    [
+        ("StringLike", "a**b?", ["abc", "axxbc"], ["ab", "bc"]),
+        ("StringEquals", "a**", ["a**"], ["a*", "ab"]),
+        ("StringEqualsIgnoreCase", "aB", ["aB", "AB", "ab", "Ab"], ["a"]),
+        ("StringEquals", "aB", ["aB"], ["AB", "ab"]),
+        # An asterisk stays in its part of an ARN, but for the last part, which has colons of its own.
+        ("ArnLike", "arn:aws:*:d:*:f*", ["arn:aws:c:d:e:f:g"], ["arn:aws:c:c:d:e:f", "arn:aws:c:d:e:e:f"]),
+        ("StringLike", "a:b:*:d:e:f", ["a:b:c:d:e:f", "a:b:c:c:d:e:f"], ["a:b:d:e:f"]),
+        # A variable stands for its value, and one without a value for anything.
+        ("StringEquals", "${aws:SourceAccount}-${aws:SourceAccount}", ["1-1"], ["1-2", "2-1"]),
+        ("StringLike", "${aws:SourceAccount}*", ["1", "1a"], ["2"]),
+        ("StringEquals", "x${*}", ["x*"], ["xa"]),
+    ],
+)
+def test_a_text_is_like_a_value_where_the_condition_holds(
+    operator: str, value: str, like: list[str], unlike: list[str]
+) -> None:
+    condition = Condition(operator, "k", (value,), variables=True)
+    patterns = Patterns((condition,), {"aws:sourceaccount": "1"})
+    for text in (*like, *unlike):
+        assert patterns.answers(patterns.after(patterns.start, text)) == (text in like,)
+        assert condition.holds(Context({"k": text, "aws:SourceAccount": "1"}, ())) is (text in like)
+
+
+@pytest.mark.parametrize("value", ["${aws:username}x", "${aws:SourceAccount}${aws:username}x"])
+def test_a_variable_without_a_value_leaves_open_what_it_may_be_like(value: str) -> None:
+    patterns = Patterns((Condition("StringEquals", "k", (value,), variables=True),), {"aws:sourceaccount": "1"})
+    answers = [patterns.answers(patterns.after(patterns.start, text)) for text in ("1x", "1ax", "1a")]
+    assert answers == [(None,), (None,), (False,)]
 
 
 def test_what_a_budget_does_not_reach_is_not_all_and_says_so() -> None:

@@ -85,6 +85,27 @@ def test_what_we_write_is_held_to_all_that_kms_asks() -> None:
     assert validate(document(odd), accepted=parse(document(ROOT))) != []
 
 
+def test_half_a_character_is_taken_only_where_kms_has_it() -> None:
+    one, other = (document({**ROOT, "Sid": half}) for half in ("\ud800", "\udfff"))
+    said = "The policy has \\ud800, half a character; KMS accepts only Latin-1."
+    assert validate(one) == [said]
+    assert validate(one, accepted=parse(one)) == []
+    assert said in validate(one, accepted=parse(other))
+
+
+def test_a_version_is_taken_only_where_kms_has_it() -> None:
+    odd = document(ROOT, Version="2013-10-17")
+    assert validate(odd) == ["The Version must be one of 2012-10-17 and 2008-10-17."]
+    assert validate(odd, accepted=parse(odd)) == []
+
+
+def test_statements_keep_their_text_wherever_they_stand_among_the_elements() -> None:
+    """Also if the element after them could be one."""
+    merged = merge(parse(f'{{"Statement":[{FOREIGN[1]}],"Id":"mine","Version":"2012-10-17"}}'), required())
+    assert merged.to_json().startswith(f'{{"Statement":[{FOREIGN[1]},{{"Sid":"AwsBaselineCloudTrailUse"')
+    assert merged.to_json().endswith('],"Id":"mine","Version":"2012-10-17"}')
+
+
 def test_a_deleted_principal_is_never_taken_again() -> None:
     gone = document({**ROOT, "Principal": {"AWS": "AIDACKCEVSQ6C2EXAMPLE"}})
     assert "is the unique id of a deleted user or role" in str(validate(gone, accepted=parse(gone)))

@@ -1,0 +1,85 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is said where a budget is spent, and what a budget does not reach is never taken for decided."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import Budget
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import (
+    Decision,
+    decide,
+    told_apart,
+)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
+from tests.unit.policy.asking import ALLOW, SERVICE, when
+from tests.unit.policy.golden_tables import EVERYTHING, KEY, OWNER
+
+
+def decided(statement: dict[str, Any], budget: Budget, *unknown: str) -> Decision:
+    """What is decided of kms:Decrypt."""
+    request = Request(
+        principal=SERVICE,
+        action="kms:Decrypt",
+        resource=KEY,
+        context={},
+        account=OWNER,
+        unknown_keys=frozenset(unknown),
+    )
+    return decide(parse({"Version": "2012-10-17", "Statement": [statement]}), request, budget)
+
+
+@pytest.mark.parametrize(
+    ("budget", "reason", "advice"),
+    [
+        (
+            Budget(0),
+            f"Deciding whether the policy allows kms:Decrypt to {SERVICE} takes more than the 1,000,000 steps that a "
+            "finding may take: the conditions, values and wildcards of its statements multiply.",
+            "Simplify the policy: use fewer conditions, values and wildcards that depend on each other.",
+        ),
+        (
+            Budget(account=Budget(0)),
+            f"It was not decided whether the policy allows kms:Decrypt to {SERVICE}. The policies of the account's "
+            "keys and buckets take more than the 20,000,000 steps that all findings of an account may take together.",
+            "Shorten these policies: use fewer conditions, values and wildcards.",
+        ),
+    ],
+)
+def test_a_spent_budget_is_named_with_what_to_do(budget: Budget, reason: str, advice: str) -> None:
+    decision = decided(EVERYTHING, budget)
+    assert (decision.outcome, decision.reason, decision.advice) == (Outcome.INDETERMINATE, reason, advice)
+    assert (decision.statements, decision.named) == ((), ())
+
+
+def test_unknown_keys_multiply() -> None:
+    """Each of them doubles what is to be tried; one alone takes next to nothing."""
+    keys = [f"k{number}" for number in range(4)]
+    many, one = (when(ALLOW, StringEquals=dict.fromkeys(each, "v")) for each in (keys, keys[:1]))
+    assert "steps" in decided(many, Budget(1_000), *keys).reason
+    assert "depends on its condition" in decided(one, Budget(1_000), *keys).reason
+
+
+VALUES = ["a/1", "a/2", "b/1"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "steps", "groups"),
+    [
+        (when(EVERYTHING, StringLike={"K": "a/*"}), 1_000, [["a/1", "a/2"], ["b/1"]]),
+        (when(EVERYTHING, StringLike={"other": "a/*"}), 1_000, [VALUES]),
+        # A variable may be that key, wherever it is.
+        (when(EVERYTHING, StringLike={"other": "${k}"}), 1_000, [["a/1"], ["a/2"], ["b/1"]]),
+        (when({**EVERYTHING, "Resource": "${k}"}, Bool={"other": "true"}), 1_000, [["a/1"], ["a/2"], ["b/1"]]),
+        (when(EVERYTHING, StringLike={"K": "a/*"}), 5, [VALUES]),
+    ],
+)
+def test_values_that_a_policy_tells_apart(statement: dict[str, Any], steps: int, groups: list[list[str]]) -> None:
+    policy = parse({"Version": "2012-10-17", "Statement": [statement]})
+    assert told_apart(policy, "k", VALUES, Budget(steps)) == groups
