@@ -57,15 +57,15 @@ def audit(
         folders=partial(folders_of, members=members_of(scope)),
     )
     rows: list[dict[str, Any]] = []
-    judged: dict[str, list[Trail]] = {}
+    judged_here: dict[str, list[Trail]] = {}
     read_at = ""
     for reading in sweep(caller, scope):
         # What was read of keys and buckets is let go here: the row is all that is kept of it.
         rows.append(_row(reading, scope, of(reading.snapshot.account_id), caller.region))
-        judged[reading.snapshot.account_id] = _judged_here(reading) if settings.exceptions or settings_of else []
+        judged_here[reading.snapshot.account_id] = _judged_here(reading) if settings.exceptions or settings_of else []
         read_at = max(read_at, moment(reading.snapshot.read_at))
         tell(len(rows))
-    unused = unused_exceptions((account_id, of(account_id), judged[account_id]) for account_id in sorted(judged))
+    unused = unused_exceptions((each, of(each), judged_here[each]) for each in sorted(judged_here))
     return document(rows, read_at), unused
 
 
@@ -88,7 +88,7 @@ def _judged_here(reading: Reading) -> list[Trail]:
 
 def _row(reading: Reading, scope: Scope, settings: Settings, region: str) -> dict[str, Any]:
     narrowed = narrowing(reading.snapshot, scope, settings)
-    return account_row(_judged(reading.snapshot, settings, region), narrowed)
+    return account_row(verdict_of(reading.snapshot, settings, region, is_bounded=True), narrowed)
 
 
 def narrowing(snapshot: Snapshot, scope: Scope, settings: Settings) -> Narrowing:
@@ -98,10 +98,16 @@ def narrowing(snapshot: Snapshot, scope: Scope, settings: Settings) -> Narrowing
     return narrowed_by(account.regions, account.trails, off, advised)
 
 
-def _judged(snapshot: Snapshot, settings: Settings, region: str) -> AccountVerdict:
-    """Return the account's verdict. If judging it fails, the account is unknown, and the others are not affected."""
+def verdict_of(snapshot: Snapshot, settings: Settings, region: str, *, is_bounded: bool = False) -> AccountVerdict:
+    """Return the account's verdict. If judging it fails, the account is unknown, and the others are not affected.
+
+    An audit is bounded: all findings of an account share one budget.
+    """
+
+    def judge() -> AccountVerdict:
+        return assess(snapshot, settings, budget_of(snapshot, settings) if is_bounded else None)
 
     def unread(*errors: ReadError) -> AccountVerdict:
         return assess(Snapshot(snapshot.account_id, snapshot.partition, snapshot.read_at, errors=errors), settings)
 
-    return contain_failures(lambda: assess(snapshot, settings, budget_of(snapshot, settings)), unread, region)
+    return contain_failures(judge, unread, region)

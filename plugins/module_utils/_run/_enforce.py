@@ -13,7 +13,7 @@ from functools import partial
 
 from .._aws import Access, Account, AccountSessions, Pace, contain_failures, read_account_again, sweep
 from .._backup import by_account
-from .._checks import AccountVerdict, assess, unused_exceptions
+from .._checks import AccountVerdict, unused_exceptions
 from .._model import Key, Missing, ReadError, Reason, Snapshot
 from .._plan import (
     KeyFact,
@@ -29,7 +29,7 @@ from .._plan import (
     undos_of,
 )
 from ._application import AccountRun
-from ._audit import folders_of, members_of
+from ._audit import folders_of, members_of, verdict_of
 from ._execution import SIDE_BY_SIDE, Execution, JointPlan, KeyStep, foreseen
 from ._inherited import as_owners_leave_them
 from ._planning import Restoring, heeding_owners, key_planned_anew, planned, with_writers
@@ -90,7 +90,7 @@ def _with_errors(done: RunOutcome, *errors: ReadError) -> dict[str, Outcome]:
 
 
 def _read(caller: Access, run: Run) -> tuple[dict[str, AccountRun], dict[str, Outcome]]:
-    """Return the accounts that could be read, and what is to be said of the others."""
+    """Return the accounts that could be read and judged, and what is to be said of the others."""
     folders = partial(folders_of, members=members_of(run.task.scope))
     scope = replace(run.task.scope, second_policies=run.second_policies, of_readers=run.of_readers, folders=folders)
     accounts, unread = {}, {}
@@ -98,9 +98,11 @@ def _read(caller: Access, run: Run) -> tuple[dict[str, AccountRun], dict[str, Ou
     for reading in sweep(caller, scope, run.lending):
         account_id = reading.snapshot.account_id
         task = run.of(account_id)
-        before = assess(reading.snapshot, task.settings)
-        if reading.account is None:
-            unread[account_id] = _untouched(before)
+        before = verdict_of(reading.snapshot, task.settings, caller.region)
+        if before.snapshot is not reading.snapshot:
+            unread[account_id] = _untouched(before, "judged")
+        elif reading.account is None:
+            unread[account_id] = _untouched(before, "read")
         else:
             read_again = partial(read_account_again, reading, scope)
             accounts[account_id] = AccountRun(reading.account, task, before, read_again)
@@ -108,10 +110,10 @@ def _read(caller: Access, run: Run) -> tuple[dict[str, AccountRun], dict[str, Ou
     return dict(sorted(accounts.items())), unread
 
 
-def _untouched(before: AccountVerdict) -> Outcome:
-    """Return the outcome of an account that could not be read; a closed or suspended one need not comply."""
+def _untouched(before: AccountVerdict, done: str) -> Outcome:
+    """Return the outcome of an account that could not be `done`; a closed or suspended one need not comply."""
     why = "; ".join(dict.fromkeys(error.message for error in before.snapshot.errors))
-    unread = (f"The account could not be read, so nothing was done there: {why}",)
+    unread = (f"The account could not be {done}, so nothing was done there: {why}",)
     errors = () if before.verdict == "not_applicable" else unread
     return Outcome(before=before, after=before, errors=errors)
 

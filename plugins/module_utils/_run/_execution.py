@@ -70,7 +70,17 @@ class JointPlan:
 def foreseen(plan: JointPlan) -> RunOutcome:
     """Predict the outcome of the plan."""
     keys = tuple((step.owner, _result(step.plan)) for step in (*plan.keys, *plan.policies))
-    return RunOutcome(keys, {each: _foreseen(plan.accounts[each], plan.plans[each]) for each in plan.accounts})
+    return RunOutcome(keys, {each: _contained(plan.accounts[each], plan.plans[each]) for each in plan.accounts})
+
+
+def _contained(each: AccountRun, plan: Plan) -> Outcome:
+    """Return the predicted outcome of an account; what ends predicting it is an error of that one."""
+
+    def failed(*errors: ReadError) -> Outcome:
+        done = replace(_result(plan), errors=tuple(f"What it leads to is unknown: {error.message}" for error in errors))
+        return Outcome(before=each.before, after=None, **vars(done))
+
+    return contain_failures(partial(_foreseen, each, plan), failed, each.account.access.region)
 
 
 def _foreseen(each: AccountRun, plan: Plan) -> Outcome:

@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _apply, _calls, _sweep
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _apply, _calls, _snapshot, _sweep
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _joint, _predict
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run import _inherited
 from tests.unit.enforce.lab import Lab, meanwhile, statuses
@@ -113,6 +115,43 @@ def test_a_write_of_the_only_account_leaves_a_result(
     assert statuses(done)[:3] == [("CreateKey", "applied"), ("CreateAlias", "applied"), ("UpdateTrail", "failed")]
     assert done.after is not None
     assert done.after.verdict == "non_compliant"
+
+
+def _by_all_rules(arn: str, _snapshot: Any, trail: Any, settings: Any, *_given: Any) -> bool:
+    """Whether this trail is judged, and not only by what more has to be read."""
+    return trail.arn == arn and not settings.levels
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_judging_an_account_ends_that_one(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, *, check_mode: bool
+) -> None:
+    lab = load("central-key")
+    failing(monkeypatch, _assess._findings, partial(_by_all_rules, TRAILS[STAGING]))
+    done = served(lab, check_mode=check_mode)
+    assert list(troubles(done)) == [STAGING]
+    assert "could not be judged, so nothing was done there: " in troubles(done)[STAGING][0]
+    assert UNFORESEEN in troubles(done)[STAGING][0]
+    assert verdicts(done) == {**COMPLIANT, STAGING: "unknown"}
+    assert operations(done)[STAGING] == []
+
+
+def test_judging_the_only_account_leaves_a_result(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = load("central-key")
+    failing(monkeypatch, _assess._findings, partial(_by_all_rules, TRAILS[PRODUCTION]))
+    done = lab.enforce(central())
+    assert UNFORESEEN in str(done.errors[0])
+    assert lab.writes() == []
+
+
+def test_predicting_an_account_ends_that_one(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = load("central-key")
+    failing(monkeypatch, _snapshot.as_if_read_now, lambda account, *_given: account.account_id == STAGING)
+    done = served(lab, check_mode=True)
+    assert list(troubles(done)) == [STAGING]
+    assert UNFORESEEN in troubles(done)[STAGING][0]
+    assert verdicts(done) == {**COMPLIANT, STAGING: None}
+    assert operations(done)[STAGING] == ["UpdateTrail"]
 
 
 @pytest.mark.parametrize("wait", [False, True])
