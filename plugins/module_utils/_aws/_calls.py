@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
@@ -157,22 +158,29 @@ def trail_status(access: Access, region: str, trail_arn: str) -> TrailStatus | R
     def status(answer: dict[str, Any]) -> TrailStatus:
         return TrailStatus(
             is_logging=bool(answer["IsLogging"]),
-            latest_delivery_time=_utc(answer.get("LatestDeliveryTime")),
+            latest_delivery_time=_moment(answer, "LatestDeliveryTime"),
             latest_delivery_error=answer.get("LatestDeliveryError") or None,
             latest_digest_delivery_error=answer.get("LatestDigestDeliveryError") or None,
             region=region,
-            logging_since=_utc(answer.get("StartLoggingTime")),
-            latest_digest_delivery_time=_utc(answer.get("LatestDigestDeliveryTime")),
+            logging_since=_moment(answer, "StartLoggingTime"),
+            latest_digest_delivery_time=_moment(answer, "LatestDigestDeliveryTime"),
         )
 
     return access.ask("cloudtrail", region, "GetTrailStatus", status, Name=trail_arn)
 
 
-def _utc(moment: datetime | None) -> datetime | None:
-    return moment and moment_of(moment)
+def _moment(answer: Mapping[str, Any], name: str) -> datetime | None:
+    return moment_of(answer[name]) if name in answer else None
 
 
 def moment_of(moment: datetime) -> datetime:
+    """Return when something happened, in UTC. Raises ValueError for a time that no span can be added to."""
+    if not datetime.min.year < moment.year < datetime.max.year:
+        raise ValueError(f"nothing happened at {moment.isoformat()}")
+    return _utc(moment)
+
+
+def _utc(moment: datetime) -> datetime:
     """Return the same moment in UTC: botocore gives the time zone of the machine."""
     return moment.astimezone(timezone.utc)
 
@@ -234,7 +242,8 @@ def _metadata(key_id: str, answer: dict[str, Any]) -> dict[str, Any]:
         _arn_like(KEY_ARN, related["Arn"])
     always = ("KeyManager", "KeyState", "KeySpec", "KeyUsage", "Origin", "MultiRegion")
     always_there = {name: metadata[name] for name in always}
-    dates = {name: _utc(metadata.get(name)) for name in ("DeletionDate", "ValidTo")}
+    # These may lie as far ahead as there are dates.
+    dates: dict[str, Any] = {name: _utc(metadata[name]) for name in ("DeletionDate", "ValidTo") if name in metadata}
     return {**metadata, **always_there, **dates}
 
 

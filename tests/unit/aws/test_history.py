@@ -51,3 +51,12 @@ def test_what_decides_where_a_trail_delivers_may_leave_logs(parameters: dict[str
     record = json.dumps({"requestParameters": {"name": "other", **parameters}})
     row = {"EventName": "UpdateTrail", "EventId": "1", "EventTime": datetime(2026, 11, 1, tzinfo=timezone.utc)}
     assert _history._event({**row, "CloudTrailEvent": record}).leaves_logs == leaves
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+def test_no_event_has_a_time_that_no_arithmetic_survives(year: int) -> None:
+    at = datetime(year, 12, 31, tzinfo=timezone.utc)
+    with pytest.raises(ValueError, match=f"{year:04}-12-31"):
+        _history._event({"EventName": "UpdateTrail", "EventId": "1", "EventTime": at})
+    with pytest.raises(ValueError, match=f"{year:04}-12-31"):
+        _history._use_of({"KeyLastUsage": {"Operation": "Decrypt", "Timestamp": at, "CloudTrailEventId": "1"}})

@@ -57,6 +57,11 @@ STRANGE: dict[str, tuple[str, Sent | bytes]] = {
     "no header": ("HeadBucket", Sent(b"")),
     "a moment that no clock knows": ("GetTrailStatus", sent(IsLogging=True, LatestDeliveryTime=1e300)),
     "a moment that is none": ("GetTrailStatus", sent(IsLogging=True, LatestDeliveryTime="soon")),
+    **{
+        f"{name} that no arithmetic survives, {epoch}": ("GetTrailStatus", sent(IsLogging=True, **{name: epoch}))
+        for name in ("LatestDeliveryTime", "LatestDigestDeliveryTime", "StartLoggingTime")
+        for epoch in (253402300799, 253370764800, -62135596800)
+    },
     "a deletion that no clock knows": ("DescribeKey", sent(KeyMetadata={**KEY, "DeletionDate": -1e300})),
     "a replica without a primary": ("DescribeKey", sent(KeyMetadata=REPLICA)),
     "a primary in no region": (
@@ -117,6 +122,12 @@ def errors_of(wire: Wire) -> list[dict[str, Any]]:
 
 def test_a_healthy_account_is_read_from_the_wire() -> None:
     assert errors_of(WIRE.with_answers()) == []
+
+
+@pytest.mark.parametrize("name", ["DeletionDate", "ValidTo"])
+def test_a_key_may_expire_as_late_as_there_are_dates(name: str) -> None:
+    """Nothing is ever added to this date."""
+    assert errors_of(WIRE.with_answers(DescribeKey=sent(KeyMetadata={**KEY, name: 253402300799}))) == []
 
 
 @pytest.mark.parametrize("name", STRANGE)
