@@ -37,11 +37,12 @@ AGREED = tuple(each.name for each in fields(EnforceRequest) if each.name not in 
 
 @dataclass(frozen=True)
 class Part:
-    """The plan of one account by itself, and what it was made from."""
+    """The plan of one account by itself, and what it was made from; `present` is the account as it was read."""
 
     plan: Plan
     request: EnforceRequest
     settings: Settings
+    present: Snapshot
 
     def refused(self, refusals: tuple[Reason, ...]) -> Part:
         """Return the part with these refusals added to its plan."""
@@ -264,7 +265,8 @@ def plan_key_anew(shared: SharedKey, lookup: KeyLookup, snapshot: Snapshot) -> P
     for part in shared.parts.values():
         moved = part.moves_to(planned_as)
         then = with_created(part.plan, {planned_as: key.arn}).predicted
-        proof = prove_moves(replace(then, keys={**then.keys, **plan.predicted.keys}), part.settings, moved)
+        then = replace(then, keys={**then.keys, **plan.predicted.keys})
+        proof = prove_moves(part.present, then, part.settings, moved)
         refusals += proof.refusals
         warnings += proof.warnings
         if moved and not chosen.is_new:

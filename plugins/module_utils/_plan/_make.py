@@ -6,17 +6,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import cast
 
 from .._checks import RULES, AccountVerdict, Remedy, Settings, TrailVerdict, assess, subject_of
-from .._model import Bucket, Change, Key, KeyLookup, Missing, Reason, Snapshot, Trail
+from .._model import Bucket, Change, Finding, Key, KeyLookup, Missing, Reason, Snapshot, Trail
 from ._changes import sort_changes, update_trail
 from ._key_changes import key_changes, rotation
 from ._key_plan import KeyPlan, Plan, choose_key, key_account
-from ._policy_back import NEEDED_TO_DELIVER
+from ._policy_back import NEEDED_TO_DELIVER, delivery_doubts, is_worse
 from ._predict import predict
 from ._remedies import Intent, changes_no_longer_excepted, find_intents, is_named, may_write, unread
 from ._request import EnforceRequest, RefusedError, Targets
@@ -224,13 +224,7 @@ class _Planner:
                 self._refusals += [blind.why] if blind.is_refused else []
                 self._warnings += [] if blind.is_refused else [blind.why]
         moved = {trail: had for trail, had in had_key.items() if trail not in self._refused}
-        passed = {
-            (verdict.trail.arn, finding.rule)
-            for verdict in self._account.trails
-            for finding in verdict.findings
-            if finding.status == "pass" and "proven_by" not in finding.evidence
-        }
-        proof = prove_moves(predicted, self._settings, moved, passed)
+        proof = prove_moves(self._snapshot, predicted, self._settings, moved)
         self._refusals += proof.refusals
         self._warnings += proof.warnings
 
@@ -243,18 +237,22 @@ class Proof:
     warnings: tuple[Reason, ...] = ()
 
 
-def prove_moves(
-    predicted: Snapshot, settings: Settings, moved: Mapping[str, bool], passed: Collection[tuple[str, str]] = ()
-) -> Proof:
+def prove_moves(present: Snapshot, predicted: Snapshot, settings: Settings, moved: Mapping[str, bool]) -> Proof:
     """Judge trails by all required rules, with the keys that they move to; `moved` says which had a key before.
 
-    `passed` has the trails with the rules that they pass now: what delivery needs must not become unknown.
+    What a trail that has a key needs to deliver, and is sure of by the policies, must not become unknown. What AWS
+    showed of the present key makes nothing sure here: it would refuse what is allowed where AWS showed nothing.
     """
     if not moved:
         return Proof()
+    before = delivery_doubts(replace(present, proofs={}), settings)
     judged = assess(in_all_regions(predicted), _required_to_deliver(settings))
     verdicts = [verdict for verdict in judged.trails if verdict.trail.arn in moved]
-    objections = [each for verdict in verdicts for each in _against(verdict, predicted, moved, passed)]
+    objections = [
+        objection
+        for each in verdicts
+        for objection in _against(each, predicted, before.get(each.trail.arn, {}), had_key=moved[each.trail.arn])
+    ]
     return Proof(
         tuple(why for is_refused, why in objections if is_refused),
         tuple(why for is_refused, why in objections if not is_refused),
@@ -262,20 +260,26 @@ def prove_moves(
 
 
 def _against(
-    verdict: TrailVerdict, predicted: Snapshot, moved: Mapping[str, bool], passed: Collection[tuple[str, str]]
+    verdict: TrailVerdict, predicted: Snapshot, before: Mapping[str, Finding], *, had_key: bool
 ) -> Iterator[tuple[bool, Reason]]:
-    """Yield what a trail fails, or may fail, with its key, and whether the move is refused for that."""
+    """Yield what a trail fails, or may fail, with its key, and whether the move is refused for that.
+
+    `before` is what it needs to deliver and is not sure of now, by rule. With a key that is unusable it has nothing to
+    lose.
+    """
     trail = verdict.trail
     # Whether a bucket's policy that nobody was shown is in the way is said by `blind_moves`.
+    usable = before.get("key_is_usable")
+    is_served = had_key and not (usable and usable.status == "fail")
     aside = (*NO_WORSE, *(["bucket_policy_accepts_key"] if bucket_policy_error(predicted, trail) else []))
     for finding in verdict.findings:
         if finding.level != "required" or finding.rule in aside or finding.status not in ("fail", "unknown"):
             continue
         words = f"with the key {trail.kms_key_arn}: {finding.message} {finding.step}".rstrip()
-        unsure = finding.is_cut_short or (trail.arn, finding.rule) in passed
-        unsure = unsure or (moved[trail.arn] and bool(unread(finding)))
+        unsure = (had_key and unread(finding)) or (is_served and is_worse(before.get(finding.rule), finding))
         why = Reason(words, finding.options, (trail.arn,), trail.kms_key_arn)
-        yield finding.status == "fail" or (finding.rule in NEEDED_TO_DELIVER and unsure), why
+        is_at_stake = finding.rule in NEEDED_TO_DELIVER and (finding.is_cut_short or unsure)
+        yield finding.status == "fail" or is_at_stake, why
 
 
 def _required_to_deliver(settings: Settings) -> Settings:

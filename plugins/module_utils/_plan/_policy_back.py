@@ -176,21 +176,21 @@ def who_needs_it(row: Replaced, key: Key, seen: Seen) -> Iterator[tuple[Trail, F
     for account, trail in using:
         alone = replace(seen[account], trails=(trail,))
         now, then = (
-            _unknowns_of_all(replace(alone, keys={**alone.keys, row.arn: each}), Settings())[trail.arn]
+            delivery_doubts(replace(alone, keys={**alone.keys, row.arn: each}), Settings())[trail.arn]
             for each in policies
         )
-        yield from ((trail, finding) for rule, finding in then.items() if _is_worse(now.get(rule), finding))
+        yield from ((trail, finding) for rule, finding in then.items() if is_worse(now.get(rule), finding))
 
 
 def would_go_blind(
     snapshot: Snapshot, predicted: Snapshot, moved: Collection[str], settings: Settings
 ) -> Iterator[Reason]:
     """Yield what a trail needs to deliver and would, or might, lose by an old key or an old policy."""
-    before, after = (_unknowns_of_all(each, settings) for each in (snapshot, predicted))
+    before, after = (delivery_doubts(each, settings) for each in (snapshot, predicted))
     for trail in (each for each in predicted.trails if _is_touched(each, snapshot, predicted)):
         for rule, finding in after[trail.arn].items():
             is_hard = trail.arn in moved and rule in NEEDED_OF_A_KEY
-            if is_hard or _is_worse(before[trail.arn].get(rule), finding):
+            if is_hard or is_worse(before[trail.arn].get(rule), finding):
                 row = "trail from trail_keys" if trail.arn in moved else "key from key_policies"
                 yield Reason(
                     f"after the restore it {'would' if finding.status == 'fail' else 'might'} fail {rule} under the "
@@ -208,7 +208,7 @@ def _is_touched(trail: Trail, snapshot: Snapshot, predicted: Snapshot) -> bool:
     return was != will_be or trail not in snapshot.trails
 
 
-def _unknowns_of_all(snapshot: Snapshot, settings: Settings) -> dict[str, dict[str, Finding]]:
+def delivery_doubts(snapshot: Snapshot, settings: Settings) -> dict[str, dict[str, Finding]]:
     """Return what each trail needs to deliver and is not certain to have, by rule.
 
     It is judged by the rules' own levels: whether a trail delivers is no matter of settings or exceptions.
@@ -227,6 +227,6 @@ def _unknowns(verdict: TrailVerdict) -> dict[str, Finding]:
     }
 
 
-def _is_worse(before: Finding | None, after: Finding) -> bool:
+def is_worse(before: Finding | None, after: Finding) -> bool:
     """Return whether a trail may lose what it needs, which is also so where the steps to judge it were used up."""
     return before is None or after.is_cut_short or (before.status, after.status) == ("unknown", "fail")

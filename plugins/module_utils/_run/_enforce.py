@@ -232,7 +232,7 @@ def _part(run: Run, each: AccountRun) -> Part:
     nothing = Plan((), (), (), each.before.snapshot)
     plan = _contained(run, each.account, nothing, lambda: planned(each.account, each.before, each.task))
     run.progress.one()
-    return Part(plan, with_writers(each.account, each.task.request), each.task.settings)
+    return Part(plan, with_writers(each.account, each.task.request), each.task.settings, each.before.snapshot)
 
 
 def _contained(run: Run, account: Account, instead: Plan, plan: Callable[[], Plan]) -> Plan:

@@ -63,7 +63,7 @@ def part(
     settings = Settings(readers=readers)
     judged = assess(bare(account), settings)
     targets = dict.fromkeys(regions_in_need(judged, request), lookup)
-    return Part(make_plan(judged, targets, request, settings), request, settings)
+    return Part(make_plan(judged, targets, request, settings), request, settings, judged.snapshot)
 
 
 @cache
