@@ -18,6 +18,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._b
     Delivery,
     merge_bucket_policy,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import Budget
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError, parse
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import Locations
@@ -164,6 +165,7 @@ UNDER_THE_KEY = {"StringEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-i
         (ORGANIZATION, {"Resource": [OF_ACCOUNT]}, [ACL, WRITE]),
         (ORGANIZATION, {"Resource": [OF_ORGANIZATION]}, [ACL, WRITE]),
         (ORGANIZATION, {"Resource": ["arn:aws:s3:::logs/AWSLogs/*"]}, [ACL, WRITE]),
+        (ORGANIZATION, {"Resource": [OF_ACCOUNT, OF_ORGANIZATION], "Condition": UNDER_THE_KEY}, [ACL]),
         (replace(ORGANIZATION, spare=False), {"Resource": [OF_ORGANIZATION]}, [ACL]),
         (delivery_of(bucket_prefix="audit"), {"Resource": [OF_ACCOUNT]}, [ACL]),
         (DELIVERY, {"Condition": UNDER_THE_KEY}, [ACL]),
@@ -203,7 +205,7 @@ def test_a_second_trail_joins_our_statements() -> None:
     ("statement", "words"),
     [
         ({"Sid": "No", "Effect": "Deny", "Action": "s3:*"}, 'Statement "No" denies s3:GetBucketAcl'),
-        ({"Principal": {"AWS": "AROACKCEVSQ6C2EXAMPLE"}}, "statement 1 names AROACKCEVSQ6C2EXAMPLE"),
+        ({"Principal": {"AWS": "AROACKCEVSQ6C2EXAMPLE"}}, "that was deleted, and S3 accepts no policy with such"),
         ({"Sid": "x" * 20480}, "S3 accepts 20480"),
     ],
 )
@@ -236,6 +238,30 @@ def test_a_statement_that_stands_alone_is_kept() -> None:
     assert merged(policy, tls_only=False)[0] == ANYBODY_WRITES
     everything = {**ANYBODY_WRITES, "Action": "s3:*", "Resource": "*"}
     assert merge_bucket_policy(json.dumps({"Statement": everything}), DELIVERY, tls_only=False) is None
+
+
+OLDER = {
+    "Sid": "Old",
+    "Effect": "Allow",
+    "Principal": {"AWS": ["086441151436", "859597730677"]},  # CloudTrail's in both regions
+    "Action": ["s3:GetBucketAcl", "s3:PutObject"],
+    "Resource": "*",
+}
+
+
+def test_the_older_form_lacks_nothing_in_the_regions_that_it_names() -> None:
+    assert merged(text(OLDER), tls_only=False) == [OLDER]
+    denied = {**OLDER, "Sid": "No", "Effect": "Deny", "Principal": {"AWS": "859597730677"}}
+    with pytest.raises(MergeRefusedError, match='Statement "No" denies s3:GetBucketAcl to arn:aws:iam::859597730677'):
+        merged(text(OLDER, denied))
+
+
+@pytest.mark.parametrize("steps", range(0, 80, 4))
+def test_a_policy_that_takes_too_many_steps_is_left_as_it_is(steps: int) -> None:
+    """Wherever they are spent, that is the reason."""
+    policy = text({**ANYBODY_WRITES, "Action": "s3:*", "Resource": ["arn:aws:s3:::logs", "arn:aws:s3:::logs/*"]})
+    with pytest.raises(MergeRefusedError, match="is left as it is: Deciding whether the policy allows s3:"):
+        merge_bucket_policy(policy, DELIVERY, tls_only=False, budget=Budget(steps))
 
 
 def test_what_stands_twice_is_not_written_back() -> None:

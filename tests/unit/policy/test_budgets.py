@@ -66,6 +66,15 @@ def test_unknown_keys_multiply() -> None:
     assert "depends on its condition" in decided(one, Budget(1_000), *keys).reason
 
 
+@pytest.mark.parametrize(
+    ("calls", "policies", "left"),
+    [(0, [], 20_000_000), (100, [], 40_000_000), (0, ["x" * 50_000, "x" * 50_000], 18_000_000)],
+)
+def test_an_account_has_steps_for_its_lists_and_none_for_reading(calls: int, policies: list[str], left: int) -> None:
+    assert Budget.of_account(calls, policies).spend(left)
+    assert not Budget.of_account(calls, policies).spend(left + 1)
+
+
 VALUES = ["a/1", "a/2", "b/1"]
 
 

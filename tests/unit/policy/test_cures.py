@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.unit.policy.asking import ALLOW, DENY, SERVICE, ask, when
-from tests.unit.policy.golden_tables import KEY, ROLE
+from tests.unit.policy.golden_tables import KEY, OWNER, ROLE
 
 ENCRYPTION = "s3:x-amz-server-side-encryption"
 TRAIL_CONTEXT = {"aws:SourceArn": "arn:aws:cloudtrail:us-east-1:111122223333:trail/t"}
@@ -104,5 +104,7 @@ def test_a_deny_of_a_reader_exempts_that_reader() -> None:
         1
     ]
     assert advice.endswith(f'in statement "D", add "{ROLE}" to the values of aws:PrincipalArn in its ArnNotEquals.')
+    user = f"arn:aws:iam::{OWNER}:user/Bob"
+    assert f'add "Condition": {{"ArnNotEquals": {{"aws:PrincipalArn": "{user}"}}}}' in ask([DENY, ALLOW], user)[1]
     named = {**DENY, "Principal": {"AWS": ROLE}}
     assert f'statement "D" targets {ROLE}' in ask([named, ALLOW], ROLE)[1]

@@ -12,7 +12,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import Number
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import PolicyError, parse
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import (
+    PolicyError,
+    parse,
+    to_json,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import Pieces, shortest
 
 ALLOW = {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}
@@ -185,3 +189,11 @@ def test_a_policy_is_as_long_as_aws_gives_out_and_no_longer() -> None:
     assert parse(text + " " * (131_072 - len(text))).statements == ()
     with pytest.raises(PolicyError, match=r"^The policy has 131,073 characters; AWS returns at most 131,072\.$"):
         parse(text + " " * (131_073 - len(text)))
+
+
+def test_numbers_are_shown_to_people_as_they_were_written() -> None:
+    """In quotes where a reader of JSON would make another number of it."""
+    written = ["5", "1.5", "12345678901234567890.5", "1E400", "-0", "1.50"]
+    shown = '[5,1.5,"12345678901234567890.5","1E400","-0","1.50"]'
+    assert to_json([Number(text) for text in written]) == shown
+    assert to_json([Number("1" * 5000)]) == f'["{"1" * 5000}"]'

@@ -188,6 +188,21 @@ BOTH = {
                 "Condition": BOTH,
             },
         ),
+        # What is in a list already is not put there again, and what lacks nothing stays as it is written.
+        (
+            {
+                **USE,
+                "Condition": {**USE["Condition"], "StringLike": {CONTEXT: f"arn:aws:cloudtrail:*:{OWNER}:trail/*"}},
+            },
+            required(f"{TRAIL}-2"),
+            {
+                **USE,
+                "Condition": {
+                    "StringEquals": {"aws:SourceArn": [TRAIL, f"{TRAIL}-2"]},
+                    "StringLike": {CONTEXT: f"arn:aws:cloudtrail:*:{OWNER}:trail/*"},
+                },
+            },
+        ),
         (
             CIS_USE,
             required(SECOND, form="cis"),

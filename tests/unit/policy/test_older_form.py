@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._budget import Budget
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._delivery import answer
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._delivery import acl_calls, answer
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import parse
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import Locations
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome
@@ -41,7 +42,7 @@ NO_TLS = {"Bool": {"aws:SecureTransport": "false"}}
         ([when(FOR_ACCOUNT, StringEquals={"s3:x-amz-acl": "private"})], Outcome.IMPLICIT_DENY, True),
         ([when(FOR_ACCOUNT, **NO_TLS)], Outcome.IMPLICIT_DENY, True),
         ([when(FOR_ACCOUNT, StringEquals={"aws:SourceArn": TRAIL})], Outcome.INDETERMINATE, True),
-        ([when(FOR_ACCOUNT, StringEquals={"aws:PrincipalOrgID": "o-a"})], Outcome.INDETERMINATE, True),
+        ([when(FOR_ACCOUNT, StringEquals={"aws:PrincipalTag/team": "logs"})], Outcome.INDETERMINATE, True),
     ],
 )
 def test_as_whom_cloudtrail_is_answered(statements: list[dict[str, Any]], outcome: Outcome, by_account: bool) -> None:
@@ -51,3 +52,11 @@ def test_as_whom_cloudtrail_is_answered(statements: list[dict[str, Any]], outcom
     assert (found.outcome, found.by_account) == (outcome, by_account)
     who = f"arn:aws:iam::{US_EAST_1}:root" if by_account else SERVICE
     assert f"s3:PutObject to {who}" in found.decision.reason
+
+
+def test_the_acl_is_read_as_each_account_that_the_policy_may_name() -> None:
+    """And once for all regions where it names the service."""
+    place = replace(PLACE, regions=("us-east-1", "eu-west-1"))
+    older, newer = (parse({"Version": "2012-10-17", "Statement": each}) for each in (FOR_ACCOUNT, FOR_SERVICE))
+    assert [call.region for call in acl_calls(older, place)] == ["us-east-1", "eu-west-1"]
+    assert [call.region for call in acl_calls(newer, place)] == ["us-east-1"]

@@ -109,6 +109,11 @@ def test_what_a_statement_reaches_beyond_others(statement: Any, others: list[Any
     assert bool(beyond) is bool(_ours.beyond(statement, others))
 
 
+def test_the_most_similar_statement_counts() -> None:
+    three = [f"{TRAIL}-{number}" for number in range(3)]
+    assert _ours.beyond(sourced(*three), [sourced(three[0]), sourced(*three[1:])]) == {three[0]}
+
+
 def test_a_statement_in_another_spelling_is_extended_in_it() -> None:
     spelt = {
         **USE,

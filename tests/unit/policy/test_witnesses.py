@@ -90,6 +90,8 @@ def test_there_is_an_arn_for_each_way_in_which_conditions_tell_arns_apart(found:
         ("StringEquals", "aB", ["aB"], ["AB", "ab"]),
         # An asterisk stays in its part of an ARN, but for the last part, which has colons of its own.
         ("ArnLike", "arn:aws:*:d:*:f*", ["arn:aws:c:d:e:f:g"], ["arn:aws:c:c:d:e:f", "arn:aws:c:d:e:e:f"]),
+        ("ArnLike", "arn:aws:a?b:d:e:f?", ["arn:aws:axb:d:e:f:"], ["arn:aws:a:b:d:e:fx"]),
+        ("StringLike", "a*", ["a:"], [":", ":a"]),
         ("StringLike", "a:b:*:d:e:f", ["a:b:c:d:e:f", "a:b:c:c:d:e:f"], ["a:b:d:e:f"]),
         # A variable stands for its value, and one without a value for anything.
         ("StringEquals", "${aws:SourceAccount}-${aws:SourceAccount}", ["1-1"], ["1-2", "2-1"]),
@@ -112,6 +114,13 @@ def test_a_variable_without_a_value_leaves_open_what_it_may_be_like(value: str) 
     patterns = Patterns((Condition("StringEquals", "k", (value,), variables=True),), {"aws:sourceaccount": "1"})
     answers = [patterns.answers(patterns.after(patterns.start, text)) for text in ("1x", "1ax", "1a")]
     assert answers == [(None,), (None,), (False,)]
+
+
+def test_no_text_is_shorter_or_longer_than_its_form() -> None:
+    lengths = tuple(Condition("StringLike", "k", ("?" * length,), variables=True) for length in range(1, 6))
+    patterns = Patterns(lengths, {})
+    found = texts(("0", Free("ab", 1, 3)), patterns, {patterns.start: ""}, Budget())
+    assert sorted(map(len, found.values())) == [2, 3, 4]
 
 
 def test_what_a_budget_does_not_reach_is_not_all_and_says_so() -> None:
