@@ -106,15 +106,15 @@ def policy_of(subject: Subject) -> Policy | Result | ReadError:
     return policy if isinstance(policy, ReadError) else parsed_within(subject.budget, policy)
 
 
-def refused_spare_folder(subject: Subject) -> str | None:
-    """The folder of an organization trail's own account if the bucket policy takes no logs there.
+def closed_spare_folder(subject: Subject) -> tuple[str, str] | None:
+    """The folder of an organization trail's own account if the bucket policy takes no logs there, and how sure that is.
 
     No logs come there. But by one public report CreateTrail requires this folder as well, and UpdateTrail may too.
     """
     policy = policy_of(subject)
     if not isinstance(policy, Policy):
         return None
-    return _refused_spare(policy, subject.locations[0], subject.trail.kms_key_arn or "", subject.budget)
+    return _closed_spare(policy, subject.locations[0], subject.trail.kms_key_arn or "", subject.budget)
 
 
 def _of_every_organization(subject: Subject, policy: Policy, budget: Budget) -> Result:
@@ -239,7 +239,7 @@ def _of_request(subject: Subject, policy: Policy, call: Call, found: Answer, wha
 def _below(subject: Subject, folder: str) -> str:
     """What a statement should cover, as on AWS's page; for an organization trail also its own account's folder.
 
-    CreateTrail and UpdateTrail may require that one, see `refused_spare_folder`.
+    CreateTrail and UpdateTrail may require that one, see `closed_spare_folder`.
     """
     if not subject.trail.organization_trail:
         return f"below {_above(folder)}/"
@@ -298,17 +298,24 @@ def _on_accounts(policy: Policy, locations: Locations, key_arn: str, budget: Bud
 
 def _on_spare_folder(policy: Policy, locations: Locations, key_arn: str, budget: Budget) -> Iterator[str]:
     """The note that the folder of an organization trail's own account is closed, if so; no log comes there."""
-    folder = _refused_spare(policy, locations, key_arn, budget)
-    if folder:
+    closed = _closed_spare(policy, locations, key_arn, budget)
+    if closed:
+        folder, does_not = closed
         yield (
-            f"It does not allow uploads below {folder}/. An organization trail writes nothing there, but CreateTrail "
+            f"It {does_not} allow uploads below {folder}/. An organization trail writes nothing there, but CreateTrail "
             "and UpdateTrail may still check it."
         )
 
 
-def _refused_spare(policy: Policy, locations: Locations, key_arn: str, budget: Budget) -> str | None:
-    """The folder of an organization trail's own account if it is closed."""
+def _closed_spare(policy: Policy, locations: Locations, key_arn: str, budget: Budget) -> tuple[str, str] | None:
+    """The folder of an organization trail's own account if it is, or may be, closed, and the verb that says which."""
+    open_ = None
     for call in spare_calls(locations, key_arn):
-        if call.folder and answer(policy, call.requests[0], call.region, budget).outcome is not Outcome.ALLOWED:
-            return _above(call.folder.path)
-    return None
+        outcome = answer(policy, call.requests[0], call.region, budget).outcome
+        if budget.is_exhausted:
+            return None
+        if call.folder and outcome in (Outcome.IMPLICIT_DENY, Outcome.EXPLICIT_DENY):
+            return _above(call.folder.path), "does not"
+        if call.folder and outcome is Outcome.INDETERMINATE:
+            open_ = _above(call.folder.path), "may not"
+    return open_

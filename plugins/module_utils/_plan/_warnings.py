@@ -14,8 +14,8 @@ from .._checks import (
     AccountVerdict,
     Settings,
     bucket_policy_accepts_key,
+    closed_spare_folder,
     may_read,
-    refused_spare_folder,
     subject_of,
 )
 from .._model import Change, Key, KeyLookup, ReadError, Reason, Snapshot, Trail
@@ -71,11 +71,12 @@ def _of_bucket(predicted: Snapshot, change: Change) -> Iterator[str]:
     """Yield what the bucket's policy may have against the call, or against digest files that come under a first key."""
     (trail,) = (trail for trail in predicted.trails if trail.arn == change.resource)
     subject = subject_of(in_all_regions(predicted), trail, Settings())
-    folder = refused_spare_folder(subject)
-    if folder:
+    closed = closed_spare_folder(subject)
+    if closed:
+        folder, does_not = closed
         yield (
             f"{change.operation} may refuse the trail {trail.arn}, though its logs would arrive: the policy of the "
-            f"bucket {trail.bucket_name} does not let CloudTrail upload below {folder}/. In that case allow it, as "
+            f"bucket {trail.bucket_name} {does_not} let CloudTrail upload below {folder}/. In that case allow it, as "
             "AWS's bucket policy for organization trails does."
         )
     result = bucket_policy_accepts_key(subject)

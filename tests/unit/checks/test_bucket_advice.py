@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Finding, Organization, ReadError
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _budget
 from tests.unit.checks.build import ACCOUNT, ACL, finding, policy, snapshot
 from tests.unit.checks.test_bucket_rule import MANAGEMENT, NOT_TOLD, ORGANIZATION, OWN, allow, deny, where
 
@@ -122,6 +123,35 @@ def test_advice_that_is_followed_once_is_enough(
     assert after.status == "pass", (before.remediation, after.message)
     named = "ORGANIZATION_ID" in before.remediation
     assert ("Allow the caller organizations:DescribeOrganization" in before.remediation) is named
+
+
+OPEN = {"StringLike": {"aws:PrincipalType": "x"}}  # AWS documents nothing of this key for CloudTrail
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        (allow(f"AWSLogs/{ACCOUNT}/*"), None),
+        ({**allow(f"AWSLogs/{ACCOUNT}/*"), "Condition": OPEN}, "may not allow"),
+        ({**deny(f"AWSLogs/{ACCOUNT}/*"), "Condition": OPEN}, "does not allow"),
+    ],
+)
+def test_whether_the_spare_folder_is_closed_may_be_open(statement: dict[str, Any], says: str | None) -> None:
+    found = judged([MEMBERS, ACL, statement], OWN)
+    assert found.status == "pass"
+    assert (f"It {says} uploads below AWSLogs/{ACCOUNT}/." in found.message) is (says is not None)
+    assert ("uploads below" in found.message) is (says is not None)
+
+
+def test_nothing_is_said_of_the_spare_folder_where_it_takes_too_long_to_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    statements, passes = [MEMBERS, ACL, allow(f"AWSLogs/{ACCOUNT}/*")], []
+    for steps in range(0, 4_000, 20):
+        monkeypatch.setattr(_budget, "STEPS", steps)
+        found = judged(statements, OWN)
+        assert "uploads below" not in found.message
+        passes.append(found.status == "pass")
+    assert True in passes
+    assert False in passes
 
 
 def test_an_empty_answer_does_not_say_that_there_is_no_policy() -> None:
