@@ -141,9 +141,5 @@ def _names(policy: Policy, account: str) -> bool:
 
 def _as_account(request: Request, account: str) -> Request:
     known = {key: value for key, value in request.context.items() if key.lower().startswith(_KNOWN_OF_OLD)}
-    return replace(
-        request,
-        principal=f"arn:{request.resource.split(':')[1]}:iam::{account}:root",
-        context=known,
-        unknown_keys=request.unknown_keys | {"aws:*"},
-    )
+    principal = f"arn:{request.resource.split(':')[1]}:iam::{account}:root"
+    return replace(request, principal=principal, context=known)
