@@ -66,6 +66,14 @@ def test_unknown_keys_multiply() -> None:
     assert "depends on its condition" in decided(one, Budget(1_000), *keys).reason
 
 
+def test_a_longer_name_takes_more_steps() -> None:
+    request = Request(principal=SERVICE, action="s3:PutObject", resource="arn:aws:s3:::b/x", context={}, account=OWNER)
+    searching = {**EVERYTHING, "Resource": f"arn:aws:s3:::b/*{'y' * 2_000}*"}
+    policy = parse({"Version": "2012-10-17", "Statement": [searching]})
+    short, long = (decide(policy, request.at(f"arn:aws:s3:::b/{'x' * length}"), Budget(500)) for length in (9, 900))
+    assert (short.outcome, long.outcome) == (Outcome.IMPLICIT_DENY, Outcome.INDETERMINATE)
+
+
 @pytest.mark.parametrize(
     ("calls", "policies", "left"),
     [(0, [], 20_000_000), (100, [], 40_000_000), (0, ["x" * 50_000, "x" * 50_000], 18_000_000)],

@@ -60,3 +60,12 @@ def test_the_acl_is_read_as_each_account_that_the_policy_may_name() -> None:
     older, newer = (parse({"Version": "2012-10-17", "Statement": each}) for each in (FOR_ACCOUNT, FOR_SERVICE))
     assert [call.region for call in acl_calls(older, place)] == ["us-east-1", "eu-west-1"]
     assert [call.region for call in acl_calls(newer, place)] == ["us-east-1"]
+
+
+def test_both_answers_are_paid_from_one_budget() -> None:
+    (folder,) = PLACE.logs()
+    policy = parse({"Version": "2012-10-17", "Statement": FOR_ACCOUNT})
+    request = upload_request(PLACE, KEY).at(folder.file)
+    steps, _searched = policy.weight
+    assert answer(policy, request, "us-east-1", Budget(2 * steps)).outcome is Outcome.ALLOWED
+    assert answer(policy, request, "us-east-1", Budget(2 * steps - 1)).outcome is Outcome.INDETERMINATE

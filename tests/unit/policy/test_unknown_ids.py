@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import Condition
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide, is_open_alike
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import Names, parse
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._locations import (
     ANY_MEMBER,
@@ -29,6 +29,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._p
     has_unknown,
     readable,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._requests import upload_request
 from tests.unit.policy.asking import ask, when
 from tests.unit.policy.golden_tables import EVERYTHING, KEY, OWNER, TRAIL
@@ -233,3 +234,26 @@ def test_only_a_wildcard_of_the_policy_is_one(operator: str, value: str, name: s
     """Where the operator takes it as one; the case of letters counts where it says so."""
     condition = Condition(operator, "k", (value,), variables=True)
     assert condition.holds(Context({"k": name, "aws:username": "a0"}, ())) is expected
+
+
+@pytest.mark.parametrize(
+    ("resource", "condition", "is_alike"),
+    [
+        (f"{BUCKET}/*", {"StringEquals": {"aws:userid": "x"}}, True),
+        (f"{BUCKET}/AWSLogs/${{aws:SourceAccount}}/*", {"StringEquals": {"aws:userid": "x"}}, True),
+        # The next file may have another name.
+        (f"{BUCKET}/AWSLogs/*/2026/*", {}, False),
+        (f"{BUCKET}/AWSLogs/*/2026/*", {"StringEquals": {"aws:userid": "x"}}, False),
+    ],
+)
+def test_one_upload_tells_of_all_where_no_name_decides(
+    resource: str, condition: dict[str, Any], is_alike: bool
+) -> None:
+    place = Locations(trail_arn=TRAIL, bucket_name="logs", bucket_prefix=None, regions=("us-east-1",))
+    (folder,) = place.logs()
+    request = upload_request(place, KEY).at(folder.file)
+    statement = {**ALLOW, "Resource": resource, "Condition": condition}
+    policy = parse({"Version": "2012-10-17", "Statement": [statement]})
+    decision = decide(policy, request)
+    assert decision.outcome is Outcome.INDETERMINATE
+    assert is_open_alike(policy, decision, request) is is_alike

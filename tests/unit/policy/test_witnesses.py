@@ -129,6 +129,7 @@ def test_what_a_budget_does_not_reach_is_not_all_and_says_so() -> None:
     patterns = Patterns((hard,), {})
     assert not list(Accounts((hard,), frozenset(), none, budget).of(patterns, patterns.start))
     assert budget.is_exhausted
+    assert texts(("ab",), patterns, {patterns.start: ""}, Budget(0)) == {}
     budget = Budget(50)
     assert texts(("0", Free("0123456789", 3, 9)), patterns, {patterns.start: ""}, budget) == {}
     assert budget.is_exhausted
