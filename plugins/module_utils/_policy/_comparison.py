@@ -89,7 +89,7 @@ def _condition(block: Any) -> Iterator[tuple[tuple[str, ...], Hashable]]:
         yield (), _plain(block)
         return
     for operator, keys in block.items():
-        if not isinstance(keys, Mapping):
+        if not isinstance(keys, Mapping) or not keys:
             yield (operator,), _plain(keys)
             continue
         spellings = Counter(key.lower() for key in keys)

@@ -91,6 +91,9 @@ def test_the_same_is_said_in_many_ways(one: Any, other: Any) -> None:
         (document({**ROOT, "Principal": {"Federated": OWNER}}), document({**ROOT, "Principal": {"Federated": ARN}})),
         (document({**ROOT, "Condition": "x"}), document({**ROOT, "Condition": "y"})),
         (document({**ROOT, "Condition": {"Bool": "x"}}), document({**ROOT, "Condition": {"Bool": "y"}})),
+        # No key is tested, which AWS does not document: who wrote it may have meant a condition.
+        (document(ROOT), document({**ROOT, "Condition": {"StringEquals": {}}})),
+        (document(READERS), document({**READERS, "Condition": {"Null": {CONTEXT: "false"}, "StringEquals": {}}})),
         (
             document({**ROOT, "Condition": {"Bool": {"k": None}}}),
             document({**ROOT, "Condition": {"Bool": {"k": "None"}}}),

@@ -23,6 +23,11 @@ def sourced(*arns: str) -> dict[str, Any]:
     return {**USE, "Condition": {**STRING, "StringEquals": {"aws:SourceArn": list(arns)}}}
 
 
+def with_empty_operator(statement: dict[str, Any]) -> dict[str, Any]:
+    """The statement with one more operator, which has no key."""
+    return {**statement, "Condition": {**statement.get("Condition", {}), "Bool": {}}}
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -53,6 +58,7 @@ def test_what_we_write_is_ours(statement: dict[str, Any]) -> None:
         *({**each, "Sid": f"x{each['Sid']}"} for each in (USE, DESCRIBE, READERS)),
         *({name: part for name, part in each.items() if name != "Sid"} for each in (USE, DESCRIBE, READERS)),
         {**USE, "Action": ["kms:GenerateDataKey*", "kms:Decrypt", "kms:CreateGrant"]},
+        *map(with_empty_operator, (USE, DESCRIBE, READERS)),
         {**USE, "Sid": "AwsBaselineCloudTrailDescribe"},
         sourced(),
         sourced("arn:aws:cloudtrail:*:*:trail/*"),
