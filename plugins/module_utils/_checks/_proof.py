@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rule on what AWS did: a log that was delivered since the last change is encrypted under the trail's key."""
+"""What AWS did: what shows that logs are encrypted under a trail's key, or that CloudTrail's calls were carried out."""
 
 from __future__ import annotations
 
@@ -15,34 +15,27 @@ from .._model import (
     DeliveredFile,
     KeyUse,
     LastChange,
-    LeftToOwnerError,
     LogFolder,
     ReadError,
     Trail,
     TrailProof,
     TrailStatus,
 )
-from .._policy import listing, readable
-from .._printable import count, first_of
+from .._policy import readable
+from .._printable import count
 from ._evidence import Evidence
-from ._subject import NO_KEY, Result, Subject, unreadable
+from ._subject import Result, Subject
 
 # A change is seen everywhere within seconds, at times minutes (KMS guide, "Eventual consistency"), a file may have been
 # on its way when it came, and clocks differ. An event shows within about as long (CloudTrail guide, "Viewing CloudTrail
 # events").
 MARGIN = timedelta(minutes=15)
-_LAG = "The event history may lack changes of the last 15 minutes."
-_WAIT = (
-    "If something else fails for this trail, fix that first. Then audit again in 20 minutes; CloudTrail delivers when "
-    "there is something to log."
-)
+LAG = "The event history may lack changes of the last 15 minutes."
 # How old a log may be where nobody can tell what was changed since.
 UNREAD_FOR = timedelta(days=1)
-# Folders that one message names.
-MOST_NAMED = 3
 _NEVER = datetime.min.replace(tzinfo=timezone.utc)
 _UNDER_A_KEY = ("aws:kms", "aws:kms:dsse")
-_Unread: TypeAlias = list[tuple[str, ReadError]]
+UnreadFacts: TypeAlias = list[tuple[str, ReadError]]
 
 
 @dataclass(frozen=True)
@@ -76,36 +69,10 @@ def log_folders(subject: Subject, members: Sequence[str] = ()) -> tuple[LogFolde
     )
 
 
-def encryption_is_proven(subject: Subject) -> Result:
-    """A log that CloudTrail delivered since the last change is encrypted under the trail's key, as AWS shows.
-
-    The proof is the log itself (S3 API reference, HeadObject), the event of the key's last use (KMS API reference,
-    GetKeyLastUsage), or a last delivery that is later than all changes (CloudTrail API reference, GetTrailStatus and
-    LookupEvents).
-    """
-    if subject.trail.kms_key_arn is None:
-        return NO_KEY
-    proof = subject.proof
-    if proof is None:
-        if isinstance(subject.trail.status, LeftToOwnerError):
-            return _unread([("What was delivered", subject.trail.status)])
-        missing: Evidence = {"missing": ["a log that was delivered since the trail got this key"]}
-        return Result("unknown", "No log is known that was delivered since the trail got this key.", _WAIT, missing)
-    other = next(_under_another_key(subject, proof), None)
-    unasked = proof.unasked or (proof.trail if isinstance(proof.trail, ReadError) else None)
-    if other and unasked:
-        how = f"whose newest log {other.name} is encrypted {encryption_of(other)}"
-        return _unread([(f"The history of the trail, and of others that may have left logs, {how},", unasked)])
-    if other and not subject.trail.organization_trail:
-        return _refuted(subject, proof, other)
-    proofs = proven(subject)
-    return _proven(subject, proof, proofs) if proofs else _open(subject, proof)
-
-
 def proven(subject: Subject) -> tuple[Proven, ...]:
     """What proves the encryption, the best first: each folder whose newest log shows the key, a use, a delivery."""
     proof = subject.proof
-    if proof is None or next(_under_another_key(subject, proof), None):
+    if proof is None or next(under_another_key(subject, proof), None):
         return ()
     return (*_by_objects(subject, proof), *_by_use(subject, proof), *_by_delivery(subject, proof))
 
@@ -119,11 +86,11 @@ def settling(subject: Subject, folder: str | None = None, *, by_use: bool = Fals
     and every change could be read. A delivery counts only where no file says otherwise or was refused.
     """
     proof = subject.proof
-    last = _last_known(proof) if proof else None
-    if proof is None or last is None or _unread_changes(subject, proof) or _healthy(subject) is None:
+    last = last_known(proof) if proof else None
+    if proof is None or last is None or unread_changes(subject, proof) or _healthy(subject) is None:
         return None
     is_clean = not any(isinstance(each, ReadError) for each in proof.files)
-    is_clean = is_clean and not next(_under_another_key(subject, proof), None)
+    is_clean = is_clean and not next(under_another_key(subject, proof), None)
     proofs = [*_by_use(subject, proof)] if by_use else []
     proofs += [*_by_delivery(subject, proof), *_by_digest(subject, folder)] if is_clean else ()
     late = (each for each in proofs if each.at > last.since + MARGIN and folder in (None, each.folder))
@@ -146,8 +113,8 @@ def settled(
         "proven_at": clock(shown.at),
         "proof": shown.what,
     }
-    words = _words(subject.proof, shown, (shown,))
-    return Result("pass", f"{passed} The policy leaves this open, but AWS did it. {words} {_LAG}", "", evidence)
+    words = words_of(subject.proof, shown, (shown,))
+    return Result("pass", f"{passed} The policy leaves this open, but AWS did it. {words} {LAG}", "", evidence)
 
 
 def _by_digest(subject: Subject, folder: str | None) -> Iterator[Proven]:
@@ -168,7 +135,7 @@ def _healthy(subject: Subject) -> TrailStatus | None:
     return status if isinstance(status, TrailStatus) and is_healthy else None
 
 
-def _sharing(subject: Subject, folder: LogFolder) -> list[Trail]:
+def sharing(subject: Subject, folder: LogFolder) -> list[Trail]:
     """The other trails that deliver to a folder: the name of a log does not tell which trail it belongs to."""
     trail = subject.trail
 
@@ -179,7 +146,7 @@ def _sharing(subject: Subject, folder: LogFolder) -> list[Trail]:
     return [each for each in alike if each.multi_region or each.home_region == folder.region]
 
 
-def _under_another_key(subject: Subject, proof: TrailProof) -> Iterator[DeliveredFile]:
+def under_another_key(subject: Subject, proof: TrailProof) -> Iterator[DeliveredFile]:
     """The logs that show another key, or none, though they were delivered well after the trail got its key.
 
     Where nobody knows when it got that, those of the last day: then nothing is proven, and nothing refuted.
@@ -189,19 +156,19 @@ def _under_another_key(subject: Subject, proof: TrailProof) -> Iterator[Delivere
     """
     changed = proof.trail
     since = changed.since + MARGIN if isinstance(changed, LastChange) else subject.read_at - UNREAD_FOR
-    for file in _logs(subject, proof):
+    for file in newest_logs(subject, proof):
         is_later = file.at and file.at > since
-        if is_later and not is_under_key(subject, file) and not _sharing(subject, file.folder):
+        if is_later and not is_under_key(subject, file) and not sharing(subject, file.folder):
             yield file
 
 
 def _by_objects(subject: Subject, proof: TrailProof) -> Iterator[Proven]:
     """The logs that show the key; if a history is unknown, only those of the last day."""
-    last, oldest = _last_known(proof), subject.read_at - UNREAD_FOR
+    last, oldest = last_known(proof), subject.read_at - UNREAD_FOR
     since = last.since if last else _NEVER
-    if _unread_changes(subject, proof):
+    if unread_changes(subject, proof):
         since = max(since, oldest)
-    for file in sorted(_logs(subject, proof), key=lambda each: each.at or _NEVER, reverse=True):
+    for file in sorted(newest_logs(subject, proof), key=lambda each: each.at or _NEVER, reverse=True):
         if file.at and file.at > since and is_under_key(subject, file) and _is_of_this_key(subject, file, since):
             yield Proven("object", file.at, file.name or "", file.folder.path)
 
@@ -214,7 +181,7 @@ def _is_of_this_key(subject: Subject, file: DeliveredFile, since: datetime) -> b
     status = _healthy(subject)
     at = status.latest_delivery_time if status and status.is_of_key else None
     is_delivering = at and file.at and since < at and file.at <= at + MARGIN
-    others = _sharing(subject, file.folder)
+    others = sharing(subject, file.folder)
     return bool(is_delivering) and all(each.kms_key_arn == subject.trail.kms_key_arn for each in others)
 
 
@@ -223,7 +190,7 @@ def _by_use(subject: Subject, proof: TrailProof) -> Iterator[Proven]:
 
     A delegated administrator may update an organization trail, which is recorded in its own account.
     """
-    use, changed = proof.last_use, _last_known(proof)
+    use, changed = proof.last_use, last_known(proof)
     if not isinstance(use, KeyUse) or use.trail_arn != subject.trail.arn or use.may_be_check:
         return
     if isinstance(proof.trail, ReadError) or subject.trail.organization_trail:
@@ -244,10 +211,10 @@ def _by_delivery(subject: Subject, proof: TrailProof) -> Iterator[Proven]:
 
     A delegated administrator may change an organization trail, which is recorded in its own account.
     """
-    status, unread = subject.trail.status, _unread_changes(subject, proof)
+    status, unread = subject.trail.status, unread_changes(subject, proof)
     if not isinstance(status, TrailStatus) or not status.is_of_key or status.latest_delivery_error:
         return
-    at, since = status.latest_delivery_time, _last_known(proof)
+    at, since = status.latest_delivery_time, last_known(proof)
     if at is None or since is None or unread or subject.trail.organization_trail:
         return
     folder = next((f.path for f in log_folders(subject) if f.region == status.region), "")
@@ -255,12 +222,12 @@ def _by_delivery(subject: Subject, proof: TrailProof) -> Iterator[Proven]:
         yield Proven("delivery", at, status.region, folder)
 
 
-def _logs(subject: Subject, proof: TrailProof) -> Iterator[DeliveredFile]:
+def newest_logs(subject: Subject, proof: TrailProof) -> Iterator[DeliveredFile]:
     """The newest logs without those that do not belong to this trail."""
-    return (each for each in proof.files if isinstance(each, DeliveredFile) and _may_be_its_own(subject, each))
+    return (each for each in proof.files if isinstance(each, DeliveredFile) and may_be_its_own(subject, each))
 
 
-def _may_be_its_own(subject: Subject, file: DeliveredFile) -> bool:
+def may_be_its_own(subject: Subject, file: DeliveredFile) -> bool:
     """Whether a log is not newer than the trail's last delivery, as far as the trail's status speaks of its Region."""
     status = subject.trail.status
     if file.at is None or not isinstance(status, TrailStatus) or status.region != file.folder.region:
@@ -279,13 +246,13 @@ def encryption_of(file: DeliveredFile) -> str:
     return f"under {file.key_arn}" if file.key_arn else f"with {file.encryption}, under no KMS key"
 
 
-def _last_known(proof: TrailProof) -> LastChange | None:
+def last_known(proof: TrailProof) -> LastChange | None:
     """The last of the changes that could be read."""
     known = [each for each in (proof.trail, proof.key, proof.bucket) if isinstance(each, LastChange)]
     return max(known, key=lambda each: each.since, default=None)
 
 
-def _unread_changes(subject: Subject, proof: TrailProof) -> _Unread:
+def unread_changes(subject: Subject, proof: TrailProof) -> UnreadFacts:
     named = (
         ("The last change of the trail", proof.trail),
         (f"The last change of the key {subject.trail.kms_key_arn}", proof.key),
@@ -294,34 +261,7 @@ def _unread_changes(subject: Subject, proof: TrailProof) -> _Unread:
     return [(what, each) for what, each in named if isinstance(each, ReadError)]
 
 
-def _refuted(subject: Subject, proof: TrailProof, file: DeliveredFile) -> Result:
-    return Result(
-        "fail",
-        f"The log {file.name} of {clock(file.at)} is encrypted {encryption_of(file)}, not under the trail's key "
-        f"{subject.trail.kms_key_arn}. It was delivered more than 15 minutes {_after(proof.trail, 'the trail')}.",
-        "Find out who wrote this log, or what re-encrypts the objects of the bucket (a copy, a replication, a batch "
-        "operation). Until then nothing shows that the logs are under the trail's key.",
-        {**_evidence(subject, proof), "refuted_by": file.name or ""},
-    )
-
-
-def _proven(subject: Subject, proof: TrailProof, proofs: Sequence[Proven]) -> Result:
-    best = proofs[0]
-    unread = [f"{what} could not be read ({each.iam_action})." for what, each in _unread_changes(subject, proof)]
-    if isinstance(proof.last_use, ReadError):
-        unread.append(f"The last use of the key could not be read ({proof.last_use.iam_action}).")
-    notes = [*unread, *_unproven_notes(subject, proof, proofs)]
-    evidence: Evidence = {
-        **_evidence(subject, proof),
-        "proven_by": best.by,
-        "proven_at": clock(best.at),
-        "proof": best.what,
-        "folders": sorted({each.folder for each in proofs if each.folder}),
-    }
-    return Result("pass", " ".join([_words(proof, best, proofs), *notes, _LAG]), "", evidence)
-
-
-def _words(proof: TrailProof, best: Proven, proofs: Sequence[Proven]) -> str:
+def words_of(proof: TrailProof, best: Proven, proofs: Sequence[Proven]) -> str:
     if "/CloudTrail-Digest/" in best.folder:
         return f"CloudTrail delivered a digest file in {best.what} at {clock(best.at)}."
     if best.by == "object":
@@ -331,116 +271,22 @@ def _words(proof: TrailProof, best: Proven, proofs: Sequence[Proven]) -> str:
     if best.by == "event":
         return f"CloudTrail encrypted a log of this trail under its key at {clock(best.at)}: event {best.what}."
     return (
-        f"CloudTrail delivered a log in {best.what} at {clock(best.at)}, {_after(_last_known(proof))}. That says "
+        f"CloudTrail delivered a log in {best.what} at {clock(best.at)}, {after(last_known(proof))}. That says "
         "nothing of other Regions."
     )
 
 
-def _unproven_notes(subject: Subject, proof: TrailProof, proofs: Sequence[Proven]) -> Iterator[str]:
-    """What was read and leaves the question open: folders with only older logs, and folders that were refused."""
-    shown, last = {each.folder for each in proofs}, _last_known(proof)
-    open_ = [each for each in _logs(subject, proof) if each.at and each.folder.path not in shown]
-    later = [each for each in open_ if last and each.at and each.at > last.since + MARGIN]
-    others = [each.folder.path for each in later if not is_under_key(subject, each)]
-    unproven = [each.folder.path for each in open_ if each.folder.path not in others]
-    if unproven:
-        yield f"No log since the last change was found in {first_of(unproven, MOST_NAMED, more=' others')}."
-    if others:
-        yield f"The newest log shows another key, or none, in {first_of(others, MOST_NAMED, more=' others')}."
-    unread = {each.iam_action for each in proof.files if isinstance(each, ReadError)}
-    if unread:
-        yield f"Some newest files could not be read ({listing(sorted(unread))})."
-
-
-def _open(subject: Subject, proof: TrailProof) -> Result:
-    """The result without proof, because something could not be read, or nothing was delivered since the change."""
-    unread = _unread_changes(subject, proof)
-    unread += [("The newest log", each) for each in proof.files if isinstance(each, ReadError)][:1]
-    if isinstance(subject.trail.status, ReadError):
-        unread.append(("The delivery status", subject.trail.status))
-    use = "".join(f" {note}" for note in (_use_note(proof.last_use), *_file_notes(subject, proof)) if note)
-    if unread:
-        return _unread(unread, use)
-    if subject.trail.organization_trail and not proof.files:
-        return Result(
-            "unknown",
-            "Events alone do not prove it for an organization trail: what a delegated administrator changes is "
-            f"recorded in its own account.{use}",
-            evidence={**_evidence(subject, proof), "missing": ["the newest logs, which proof: objects reads"]},
-            options=({"proof": "objects"},),
-        )
-    is_doubtful = next(_under_another_key(subject, proof), None)
-    late = f"No log is known that was delivered more than 15 minutes {_after(_last_known(proof))}."
-    why = "The newest logs do not agree." if is_doubtful else late
-    return Result(
-        "unknown",
-        why + use,
-        _WAIT,
-        {
-            **_evidence(subject, proof),
-            "missing": ["a log that was delivered more than 15 minutes after the last change"],
-        },
-    )
-
-
-def _file_notes(subject: Subject, proof: TrailProof) -> Iterator[str]:
-    """Why logs that were found say nothing about this trail."""
-    files = [each for each in proof.files if isinstance(each, DeliveredFile) and each.at]
-    names = {trail.name for each in files for trail in _sharing(subject, each.folder)}
-    if names:
-        yield f"Logs do not tell whose they are: {listing(sorted(names)[:MOST_NAMED])} may deliver to the same folders."
-    if any(not _may_be_its_own(subject, each) for each in files):
-        yield "A log was found that is newer than the last delivery of the trail."
-    if subject.trail.organization_trail and next(_under_another_key(subject, proof), None):
-        yield "A log shows another key, but what a delegated administrator changes is recorded in its own account."
-
-
-def _unread(unread: _Unread, use: str = "") -> Result:
-    """The result without proof because of failed reads. All of them are listed, and the first is explained."""
-    first = unreadable(*unread[0])
-    others = sorted({each.iam_action for _what, each in unread[1:]} - {unread[0][1].iam_action})
-    more = f" What needs {listing(others)} could not be read either." if others else ""
-    missing = list(dict.fromkeys(f"an answer to {each.iam_action} ({each.code})" for _what, each in unread))
-    evidence: Evidence = {**cast("Evidence", first.evidence), "missing": missing}
-    return Result("unknown", first.message + more + use, first.remediation, evidence, unread=first.unread)
-
-
-def _use_note(use: KeyUse | ReadError | None) -> str:
-    """The note about the key's last use, if it proves nothing."""
-    if isinstance(use, ReadError):
-        return f"The last use of the key could not be read: {use.message}."
-    if use is None:
-        return "KMS knows of no use of the key."
-    if use.unread:
-        return f"The event of the key's last use could not be read: {use.unread.message}."
-    whose = f"for {use.object_arn} of {use.trail_arn}" if use.trail_arn else "not by CloudTrail"
-    check = "; it may be the check of a key that an UpdateTrail or CreateTrail asked for" if use.may_be_check else ""
-    return f"The key was last used at {clock(use.at)} ({use.operation}, {whose}{check})."
-
-
-def _evidence(subject: Subject, proof: TrailProof) -> Evidence:
-    changes = {"trail": proof.trail, "key": proof.key, "bucket": proof.bucket}
-    evidence: Evidence = {
-        "kms_key": subject.trail.kms_key_arn or "",
-        "last_changes": [f"{name}: {_change(each)}" for name, each in changes.items() if isinstance(each, LastChange)],
-    }
-    if isinstance(proof.last_use, KeyUse):
-        use = proof.last_use
-        evidence["key_last_used"] = f"{use.operation} at {clock(use.at)}, event {use.event_id}"
-    return evidence
-
-
-def _change(change: LastChange | ReadError | None) -> str:
+def change_in_words(change: LastChange | ReadError | None) -> str:
     if not isinstance(change, LastChange):
         return "unknown"
     return f"{change.event} at {clock(change.since)}" if change.event else f"none since {clock(change.since)}"
 
 
-def _after(change: LastChange | ReadError | None, of: str = "trail, key or bucket") -> str:
+def after(change: LastChange | ReadError | None, of: str = "trail, key or bucket") -> str:
     """Say what comes after the last change of something, which is known or of which none is known."""
     if isinstance(change, LastChange) and not change.event:
         return f"after {clock(change.since)}, since when no change of {of} is known"
-    return f"after the last change of {of} ({_change(change)})"
+    return f"after the last change of {of} ({change_in_words(change)})"
 
 
 def clock(moment: datetime | None) -> str:

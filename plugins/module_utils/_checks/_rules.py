@@ -23,7 +23,7 @@ from ._key_rules import (
 )
 from ._older_logs import with_older_logs
 from ._policy_rules import key_policy_allows_decrypt, key_policy_allows_describe, key_policy_allows_encrypt
-from ._proof import encryption_is_proven
+from ._proof_rule import encryption_is_proven
 from ._reader_rule import readers_can_decrypt
 from ._reading_rule import readers_can_read
 from ._scope_rule import key_policy_is_scoped

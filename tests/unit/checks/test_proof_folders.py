@@ -12,10 +12,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import subject_of
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._proof import (
-    encryption_is_proven,
-    log_folders,
-)
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._proof import log_folders
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._proof_rule import encryption_is_proven
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Result
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     LogFolder,
