@@ -131,18 +131,14 @@ def _open(subject: Subject, proof: TrailProof) -> Result:
             evidence={**_evidence(subject, proof), "missing": ["the newest logs, which proof: objects reads"]},
             options=({"proof": "objects"},),
         )
-    is_doubtful = next(under_another_key(subject, proof), None)
-    late = f"No log is known that was delivered more than 15 minutes {after(last_known(proof))}."
-    why = "The newest logs do not agree." if is_doubtful else late
-    return Result(
-        "unknown",
-        why + use,
-        _WAIT,
-        {
-            **_evidence(subject, proof),
-            "missing": ["a log that was delivered more than 15 minutes after the last change"],
-        },
-    )
+    others = [each.folder.path for each in under_another_key(subject, proof)]
+    why = f"No log is known that was delivered more than 15 minutes {after(last_known(proof))}."
+    missing, remedy = "a log that was delivered more than 15 minutes after the last change", _WAIT
+    if others:
+        why = "The newest logs do not agree."
+        missing = f"a newest log under the trail's key in {first_of(others, MOST_NAMED, more=' others')}"
+        remedy = _WHO_WROTE.format("this log" if len(others) == 1 else "these logs")
+    return Result("unknown", why + use, remedy, {**_evidence(subject, proof), "missing": [missing]})
 
 
 def _file_notes(subject: Subject, proof: TrailProof) -> Iterator[str]:
@@ -153,8 +149,10 @@ def _file_notes(subject: Subject, proof: TrailProof) -> Iterator[str]:
         yield f"Logs do not tell whose they are: {listing(sorted(names)[:MOST_NAMED])} may deliver to the same folders."
     if any(not may_be_its_own(subject, each) for each in files):
         yield "A log was found that is newer than the last delivery of the trail."
-    if subject.trail.organization_trail and next(under_another_key(subject, proof), None):
-        yield "A log shows another key, but what a delegated administrator changes is recorded in its own account."
+    others = [f"{each.folder.path} (encrypted {encryption_of(each)})" for each in under_another_key(subject, proof)]
+    if others:
+        yield f"The newest log shows another key, or none, in {first_of(others, MOST_NAMED, more=' others')}."
+        yield "What a delegated administrator changes is recorded in its own account."
 
 
 def _unread(unread: UnreadFacts, use: str = "") -> Result:

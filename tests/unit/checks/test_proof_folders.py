@@ -122,7 +122,7 @@ def test_of_an_organization_trail_no_log_refutes() -> None:
         log = replace(LOG, folder=replace(HOME, path=path), key_arn=OTHER_KEY)
         found = judged(replace(PROOF, trail=changed, files=(log,)), organization_trail=True)
         assert found.status == "unknown"
-        assert "what a delegated administrator changes is recorded in its own account" in found.message
+        assert "What a delegated administrator changes is recorded in its own account" in found.message
 
 
 @pytest.mark.parametrize("lost", [("trail", "key", "bucket"), ("key", "bucket"), ("bucket",)])
@@ -166,13 +166,40 @@ def test_a_log_of_a_member_proves_its_folder_or_leaves_it_open(member: dict[str,
     assert (found.status, words in found.message) == ("pass", True)
 
 
-@pytest.mark.parametrize("other", [{"key_arn": OTHER_KEY}, {"key_arn": None, "encryption": "AES256"}])
-def test_a_log_of_a_member_under_another_key_leaves_all_open(other: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("other", "how"),
+    [
+        ({"key_arn": OTHER_KEY}, f"under {OTHER_KEY}"),
+        ({"key_arn": None, "encryption": "AES256"}, "with AES256, under no KMS key"),
+    ],
+)
+def test_a_log_of_a_member_under_another_key_leaves_all_open(other: dict[str, Any], how: str) -> None:
     logs = (replace(LOG, folder=OWN), replace(LOG, **{"folder": MEMBER, **other}))
     found = judged(replace(HOUR_OLD, files=logs), organization_trail=True)
     assert found.status == "unknown"
     assert found.message.startswith("The newest logs do not agree. ")
-    assert "A log shows another key, but what a delegated administrator changes is" in found.message
+    assert f"The newest log shows another key, or none, in {MEMBER.path} (encrypted {how})." in found.message
+    assert "What a delegated administrator changes is recorded in its own account." in found.message
+    assert found.evidence["missing"] == [f"a newest log under the trail's key in {MEMBER.path}"]
+    assert found.remediation.startswith("Find out who wrote this log, ")
+
+
+def test_of_many_folders_under_another_key_some_are_named() -> None:
+    members = [replace(MEMBER, path=MEMBER.path.replace("222222222222", str(number) * 12)) for number in range(3, 8)]
+    logs = tuple(replace(LOG, folder=each, key_arn=OTHER_KEY) for each in members)
+    found = judged(replace(HOUR_OLD, files=logs), organization_trail=True)
+    three, (named,) = [each.path for each in members[:3]], found.evidence["missing"]
+    assert all(each in found.message and each in named for each in three)
+    assert members[3].path not in found.message
+    assert "and 2 others" in found.message
+    assert found.remediation.startswith("Find out who wrote these logs, ")
+
+
+@pytest.mark.parametrize("status", [HISTORY_DENIED, FRESH])
+def test_beside_a_failed_read_the_folder_is_named_too(status: Any) -> None:
+    logs = (replace(LOG, folder=MEMBER, key_arn=OTHER_KEY), HISTORY_DENIED)
+    found = judged(replace(HOUR_OLD, files=logs), organization_trail=True, status=status)
+    assert (found.status, MEMBER.path in found.message) == ("unknown", True)
 
 
 @pytest.mark.parametrize(
