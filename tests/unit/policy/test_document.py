@@ -197,3 +197,9 @@ def test_numbers_are_shown_to_people_as_they_were_written() -> None:
     shown = '[5,1.5,"12345678901234567890.5","1E400","-0","1.50"]'
     assert to_json([Number(text) for text in written]) == shown
     assert to_json([Number("1" * 5000)]) == f'["{"1" * 5000}"]'
+
+
+def test_json_is_compact_for_aws_and_laid_out_for_people() -> None:
+    """No character is escaped: KMS counts bytes, and people read."""
+    assert to_json({"b": ["é"], "a": True}) == '{"b":["é"],"a":true}'
+    assert to_json({"b": ["é"], "a": True}, indent=1, sort_keys=True) == '{\n "a": true,\n "b": [\n  "é"\n ]\n}'
