@@ -83,6 +83,16 @@ def test_an_account_has_steps_for_its_lists_and_none_for_reading(calls: int, pol
     assert not Budget.of_account(calls, policies).spend(left + 1)
 
 
+def test_a_finding_takes_its_steps_from_those_of_the_account() -> None:
+    account = Budget(10)
+    finding = Budget.of(100, account)
+    assert finding.spend(10)
+    assert not finding.spend(1)
+    assert (finding.is_exhausted, finding.is_of_account, account.is_exhausted) == (True, True, True)
+    assert Budget.of(100).spend(2_000_000)
+    assert not Budget.of(1).spend(1_000_001)
+
+
 VALUES = ["a/1", "a/2", "b/1"]
 
 

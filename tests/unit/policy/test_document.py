@@ -12,12 +12,16 @@ from typing import Any
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._conditions import Number
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import (
     PolicyError,
     parse,
     to_json,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._patterns import Pieces, shortest
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
+from tests.unit.policy.asking import SERVICE
+from tests.unit.policy.golden_tables import KEY, OWNER
 
 ALLOW = {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}
 
@@ -203,3 +207,20 @@ def test_json_is_compact_for_aws_and_laid_out_for_people() -> None:
     """No character is escaped: KMS counts bytes, and people read."""
     assert to_json({"b": ["é"], "a": True}) == '{"b":["é"],"a":true}'
     assert to_json({"b": ["é"], "a": True}, indent=1, sort_keys=True) == '{\n "a": true,\n "b": [\n  "é"\n ]\n}'
+
+
+@pytest.mark.parametrize(
+    ("elements", "why"),
+    [
+        ('"Statement": [], "Statement"', "Statement appears twice in it, and AWS does not document which counts"),
+        ('"version": "2012-10-17", "Statement"', 'AWS documents no element "version"'),
+        ('"Version": "2008-10-17", "Version": "2012-10-17", "Statement"', "Version appears twice in it, and AWS does"),
+        ('"Comment": "mine", "Id": "a", "Id": "b", "Statement"', None),
+    ],
+)
+def test_which_statements_a_policy_has_is_certain_or_nothing_is(elements: str, why: str | None) -> None:
+    """Elements that say nothing of them do not count."""
+    request = Request(principal=SERVICE, action="kms:Decrypt", resource=KEY, context={}, account=OWNER)
+    decision = decide(parse(f"{{{elements}: [{json.dumps(ALLOW)}]}}"), request)
+    assert decision.outcome is (Outcome.INDETERMINATE if why else Outcome.ALLOWED)
+    assert f"allows kms:Decrypt to {SERVICE}{f' is unknown: {why}' if why else ''}" in decision.reason

@@ -70,6 +70,7 @@ TWICE = [
     ('"Effect":"Allow"', '"Effect":"Deny","Effect":"Allow"', 'statement "Enable IAM User Permissions"', "Effect"),
     ('{"AWS":', '{"AWS":"111122223333","AWS":', 'statement "Enable IAM User Permissions"', "AWS"),
     ('"Statement":', '"Statement":[],"Statement":', "the policy", "Statement"),
+    ('"kms:*"', '["kms:*",{"x":1,"x":2}]', 'statement "Enable IAM User Permissions"', '"x"'),
 ]
 
 
