@@ -41,7 +41,8 @@ def _anywhere(key_arn: str) -> str:
 def are_for_older_logs(commands: Sequence[str], since: str, trail: Mapping[str, Any]) -> bool:
     """Return whether an audit writes these commands for logs of the trail from before a moment.
 
-    The Region of the bucket and the folder are those that the first command names.
+    The Region of the bucket and the folder are those that the first command names; the folder is that of the trail's
+    account, or of an organization (CloudTrail guide, "Finding your CloudTrail log files").
     """
     first = re.fullmatch(
         rf"aws s3api list-objects-v2 --region ({_REGION}) .* --prefix (.*) --max-items 10", commands[0]
@@ -51,6 +52,9 @@ def are_for_older_logs(commands: Sequence[str], since: str, trail: Mapping[str, 
     try:
         folder = " ".join(shlex.split(first[2]))
     except ValueError:
+        return False
+    account = trail["arn"].split(":")[4]
+    if not re.fullmatch(rf"(?:.*/)?AWSLogs/(?:{account}|o-[a-z0-9]{{10,32}})/", folder, re.ASCII):
         return False
     expected = commands_for(trail["bucket_name"], first[1], folder, trail["kms_key_arn"], since)
     return is_plain(trail["bucket_name"], folder) and commands == expected

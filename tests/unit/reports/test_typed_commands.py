@@ -28,7 +28,8 @@ SINCE = "2026-11-01T00:00:00+00:00"
 FORMER = FormerKey(KEY_ARN, "main", datetime(2026, 11, 1, tzinfo=timezone.utc), "Disabled", None)
 
 
-FOLDER = "a'b $(x)/AWSLogs/"
+OWNER = TRAIL_ARN.split(":")[4]
+FOLDER = f"a'b $(x)/AWSLogs/{OWNER}/"
 COMMANDS = commands_for("logs", "us-east-1", FOLDER, KEY_ARN, SINCE)
 # A shell hands each of these to the CLI as a URL.
 JOINED_BY_A_SHELL = ("''http://x", "h'ttp'://x", "'http'://x", "''file:///x", "'h'ttp://x")
@@ -62,7 +63,19 @@ def test_a_key_is_named_by_its_arn(arn: str) -> None:
     ("commands", "is_refused"),
     [
         (COMMANDS, False),
-        (commands_for("logs", "us-east-1", "AWSLogs/", KEY_ARN, SINCE), False),
+        (commands_for("logs", "us-east-1", f"AWSLogs/{OWNER}/", KEY_ARN, SINCE), False),
+        (commands_for("logs", "us-east-1", "AWSLogs/o-exampleorg1/", KEY_ARN, SINCE), False),
+        *(
+            (commands_for("logs", "us-east-1", folder, KEY_ARN, SINCE), True)
+            for folder in (
+                "",
+                "AWSLogs/",
+                "finance/",
+                "AWSLogs/999999999999/",
+                f"AWSLogs/{OWNER}/../",
+                f"xAWSLogs/{OWNER}/",
+            )
+        ),
         (commands_for("others", "us-east-1", FOLDER, KEY_ARN, SINCE), True),
         (commands_for("logs", "us-east-1", FOLDER, OTHER_KEY, SINCE), True),
         (commands_for("logs", "us-east-1", FOLDER, KEY_ARN, "2027-01-01T00:00:00+00:00"), True),
