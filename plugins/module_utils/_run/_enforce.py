@@ -46,15 +46,21 @@ def enforce(caller: Access, run: Run, new_pace: Callable[[], Pace]) -> RunOutcom
     plan = _restored(accounts, run) if run.task.restore else _planned(accounts, run)
     warnings = (*plan.warnings, *_unused(accounts))
     done = foreseen(plan) if run.task.check_mode else Execution(plan, run, new_pace).run()
-    left = contain_failures(
-        partial(as_owners_leave_them, done, run), partial(_with_errors, done), run.task.scope.first_region or ""
+    region = run.task.scope.first_region or ""
+    left = contain_failures(partial(as_owners_leave_them, done, run), partial(_with_errors, done), region)
+    warnings += _not_lent(accounts, run)
+    ended = replace(done, accounts=dict(sorted({**unread, **left}.items())), warnings=warnings)
+    if run.task.check_mode or run.task.restore:
+        return ended
+    return contain_failures(
+        lambda: replace(ended, undo=_undo(done, accounts, run)), partial(_without_undo, ended), region
     )
-    return replace(
-        done,
-        accounts=dict(sorted({**unread, **left}.items())),
-        warnings=(*warnings, *_not_lent(accounts, run)),
-        undo=None if run.task.check_mode or run.task.restore else _undo(done, accounts, run),
-    )
+
+
+def _without_undo(ended: RunOutcome, *errors: ReadError) -> RunOutcome:
+    """Return the outcome of a run of which nobody can tell what a restore would do."""
+    why = "; ".join(error.message for error in errors)
+    return replace(ended, warnings=(*ended.warnings, Reason(f"What a restore would do is not known: {why}")))
 
 
 def _undo(done: RunOutcome, accounts: Mapping[str, AccountRun], run: Run) -> RestorePlans | None:

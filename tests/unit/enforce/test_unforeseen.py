@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _apply, _calls, _snapshot, _sweep
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _joint, _predict
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _joint, _predict, _undo
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run import _inherited
 from tests.unit.enforce.lab import Lab, meanwhile, statuses
 from tests.unit.enforce.many import OF_THE_KEY, TRAILS, operations, served, troubles, verdicts
@@ -195,6 +195,16 @@ def test_undo_is_not_planned_by_a_key_that_could_not_be_read(
     done = served(lab, *TWO)
     assert done.backup is not None
     assert done.undo is None
+
+
+def test_planning_what_undoes_a_run_leaves_a_result(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("central-key")
+    failing(monkeypatch, _undo.undos_of, lambda *_given: True)
+    done = served(lab)
+    assert (troubles(done), verdicts(done), done.undo) == ({}, COMPLIANT, None)
+    assert UNFORESEEN in str(done.warnings[-1])
 
 
 def test_what_owners_tell_at_last_leaves_a_result(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:
