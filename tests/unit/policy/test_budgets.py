@@ -74,6 +74,13 @@ def test_a_longer_name_takes_more_steps() -> None:
     assert (short.outcome, long.outcome) == (Outcome.IMPLICIT_DENY, Outcome.INDETERMINATE)
 
 
+def test_each_variable_takes_steps() -> None:
+    """It is filled anew for each request."""
+    filled, plain = ([f"{name}-{number}*" for number in range(100)] for name in ("${aws:username}", "name"))
+    assert "steps" in decided(when(ALLOW, StringLike={"k": filled}), Budget(2_000)).reason
+    assert "fails" in decided(when(ALLOW, StringLike={"k": plain}), Budget(2_000)).reason
+
+
 @pytest.mark.parametrize(
     ("calls", "policies", "left"),
     [(0, [], 20_000_000), (100, [], 40_000_000), (0, ["x" * 50_000, "x" * 50_000], 18_000_000)],
