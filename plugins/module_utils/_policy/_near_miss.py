@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -133,9 +134,17 @@ def _of_principal(statement: Statement, request: Request) -> Failure | None:
     misspelt = _misspelt_service(principals, request)
     if misspelt:
         return _mistake("Principal", misspelt, f'not "{name}"', name)
-    element = "NotPrincipal" if principals.negated else "Principal"
-    named = quoted(sorted(principals.names))
-    return Failure(f"it does not name {name} as principal (its {element} is {named})", f"add {name} to its Principal")
+    names = sorted(principals.names)
+    if principals.negated:
+        return _left_out("NotPrincipal", name, names)
+    why = f"it does not name {name} as principal (its Principal is {quoted(names)})"
+    return Failure(why, f"add {name} to its Principal")
+
+
+def _left_out(element: str, what: str, values: Sequence[str]) -> Failure:
+    """What an element excludes on purpose: to take it out there would allow more than this call."""
+    advice = f"leave its {element} as it is, and allow the call in a separate statement"
+    return Failure(f"its {element} ({quoted(values)}) leaves out {what}", advice)
 
 
 def _mistake(element: str, wrong: str, meant: str, right: str) -> Failure:
@@ -151,8 +160,9 @@ def _of_action(statement: Statement, request: Request) -> Failure | None:
     if misspelt:
         right = action + "*" * misspelt.endswith("*")
         return _mistake("Action", misspelt, f'not "{right}"', right)
-    element = "NotAction" if "NotAction" in statement.document else "Action"
-    listed = f" (its {element} is {quoted(actions.values)})" if actions and actions.values else ""
+    if actions is not None and "NotAction" in statement.document:
+        return _left_out("NotAction", action, actions.values)
+    listed = f" (its Action is {quoted(actions.values)})" if actions and actions.values else ""
     return Failure(f"it does not allow {action}{listed}", f"add {action} to its Action")
 
 
@@ -168,8 +178,9 @@ def _of_resource(statement: Statement, request: Request) -> Failure | None:
         right = f"{bucket}/*" if objects else bucket
         meant = "the bucket, not the objects in it" if objects else "the objects in the bucket, not the bucket"
         return _mistake("Resource", swapped, meant, right)
-    element = "NotResource" if "NotResource" in statement.document else "Resource"
-    why = f"its {element} does not cover {resource}, but {quoted(resources.values)}"
+    if "NotResource" in statement.document:
+        return _left_out("NotResource", resource, resources.values)
+    why = f"its Resource does not cover {resource}, but {quoted(resources.values)}"
     return Failure(why, f"add {_to_add(request.resource)} to its Resource")
 
 
