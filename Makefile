@@ -99,7 +99,7 @@ test-awx: setup ##2 Execution environment, ansible-runner, and the job templates
 	@$(run) uv pip install --quiet --no-deps --target .cache/awx ansible==13.8.0  # it brings awx.awx
 	$(run) python -m pytest tests/awx
 
-test-eda: setup ##2 The rulebook by ansible-rulebook, events to playbook on the fake AWS; needs Java 17; two minutes
+test-eda: setup ##2 The rulebook by ansible-rulebook, events to playbook on the fake AWS; needs Java 17; three minutes
 	@java --version >/dev/null || { echo 'Install Java 17: apt-get install openjdk-17-jre-headless'; exit 1; }
 	$(run) env ANSIBLE_COLLECTIONS_PATH=$$(echo $(CURDIR)/.venv/lib/python3.*/site-packages) \
 		$(beside)/eda.txt .venv/bin/python -m pytest tests/eda

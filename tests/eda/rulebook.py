@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import yaml
 
-from tests.page import Page
+from tests.page import ROOT, Page
 
 PAGE = Page("drift.md")
 DEPLOY, DEPLOY_ELSEWHERE, LIST_RESOURCES, RUN = PAGE.commands
@@ -22,14 +23,28 @@ NAME = "aws_baseline.cloudtrail.cloudtrail_kms_drift"
 _STOP_SECONDS = 5  # it may be waiting for a message, which it does for longer
 
 
+def local(*sources: tuple[Iterable[dict[str, Any]], Mapping[str, float]]) -> list[dict[str, Any]]:
+    """The rulebook with sources on this machine: of each the messages, and the delays of eda.builtin.generic."""
+    path = ROOT / "extensions" / "eda" / "rulebooks" / "cloudtrail_kms_drift.yml"
+    rulebook: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    (shipped,) = rulebook[0]["sources"]
+    rulebook[0]["sources"] = [
+        {"eda.builtin.generic": {"payload": list(messages), **delays}, "filters": shipped["filters"]}
+        for messages, delays in sources
+    ]
+    return rulebook
+
+
 class Rulebook:
     """A running ansible-rulebook; whoever started it stops it. What it prints goes to a file in its folder.
 
-    The folder holds drift.yml, as the page has it; the inventory is put there.
+    The folder holds drift.yml, as the page has it; the inventory, a file of the page too, is put there.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], rulebook: str = NAME) -> None:
-        (folder / "inventory.yml").write_text(yaml.safe_dump(PAGE.file("inventory.yml")), encoding="utf-8")
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], rulebook: str = NAME, inventory: str = "inventory.yml"
+    ) -> None:
+        (folder / "inventory.yml").write_text(yaml.safe_dump(PAGE.file(inventory)), encoding="utf-8")
         self._log = folder / "output.txt"
         command = RUN.removeprefix("$ ").strip()
         assert NAME in command

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tests import PATIENCE
-from tests.eda.rulebook import PAGE, Rulebook
+from tests.eda.rulebook import PAGE, Rulebook, local
 from tests.page import ROOT
 from tests.unit.eda.events import ALIAS, BUCKET, ENFORCER, KEY, OURS, RECORDS, TRAIL, event, session
 
@@ -55,14 +55,11 @@ def message_id(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", name)
 
 
-def local(events: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rulebook with a source on this machine, and with an action that prints, at once, what the rule has taken."""
-    path = ROOT / "extensions" / "eda" / "rulebooks" / "cloudtrail_kms_drift.yml"
-    rulebook: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    (source,), (rule,) = rulebook[0]["sources"], rulebook[0]["rules"]
-    del source["amazon.aws.aws_sqs_queue"]
-    sent = [{"body": body, "meta": {"MessageId": message_id(name)}} for name, body in events.items()]
-    source["eda.builtin.generic"] = {"payload": sent, "shutdown_after": 3}
+def printing(events: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rulebook with an action that prints, at once, what the rule has taken."""
+    sent = ({"body": body, "meta": {"MessageId": message_id(name)}} for name, body in events.items())
+    rulebook = local((sent, {"shutdown_after": 3}))
+    (rule,) = rulebook[0]["rules"]
     del rule["throttle"]
     rule["action"] = {"print_event": {}}
     return rulebook
@@ -81,7 +78,7 @@ def test_the_template_lets_through_what_the_rule_takes_and_the_page_names_it() -
 def taken(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """The ids of the events that the rule took, of all that it was sent."""
     folder = tmp_path_factory.mktemp("condition")
-    (folder / "local.yml").write_text(yaml.safe_dump(local(TAKEN | LEFT)), encoding="utf-8")
+    (folder / "local.yml").write_text(yaml.safe_dump(printing(TAKEN | LEFT)), encoding="utf-8")
     variables = PAGE.file("drift.yml") | {
         "cloudtrail_kms_drift_resources": [TRAIL, KEY, ALIAS, BUCKET],
         "cloudtrail_kms_drift_enforcers": [ENFORCER],

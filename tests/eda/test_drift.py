@@ -178,14 +178,34 @@ def test_where_it_is_allowed_drift_is_mended_and_the_mending_is_no_drift(cloud: 
         assert rulebook.output.count("PLAY [Enforce the encryption of CloudTrail trails") == 1
 
 
-def test_a_playbook_of_ones_own_audits_the_account_that_the_event_came_from(cloud: Cloud, tmp_path: Path) -> None:
+def test_a_playbook_of_ones_own_audits_each_account_of_a_window_whatever_else_is_forged(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    cloud.reset("organization")
+    (tmp_path / "own" / "where.yml").parent.mkdir()
+    own = PAGE.shown("yaml", "# audit-where-it-happened.yml\n")
+    (tmp_path / "own" / "where.yml").write_text(own, encoding="utf-8")
+    variables = {"cloudtrail_kms_drift_resources": [BUCKET], "cloudtrail_kms_drift_playbook": "own/where.yml"}
+    (tmp_path / "drift.yml").write_text(yaml.safe_dump(PAGE.file("drift.yml") | variables), encoding="utf-8")
+    with Rulebook(tmp_path, cloud.environment, inventory="accounts.yml") as rulebook:
+        accounts = ("333333333333", "999999999999", "444444444444")
+        cloud.tell(*(event("PutBucketPolicy", recipientAccountId=account) for account in accounts))
+        rulebook.wait_for(lambda: "PLAY RECAP" in rulebook.output, PATIENCE)
+        assert "The inventory has no host 999999999999, so this account is not audited." in rulebook.output
+        assert "Account 333333333333 is non_compliant" in rulebook.output
+        assert "Account 444444444444 is unknown: 1 of 1 inherited trails" in rulebook.output
+        assert rulebook.output.count("PLAY RECAP") == 1
+
+
+def test_a_playbook_of_ones_own_is_told_no_template(cloud: Cloud, tmp_path: Path) -> None:
     cloud.reset("organization")
     mark = tmp_path / "opened"
     hostile = f"{{{{ lookup('ansible.builtin.pipe', 'touch {mark}') }}}}"
     forged = event("StopLogging", recipientAccountId="333333333333", requestParameters={"name": hostile})
     forged["detail"] |= {"userIdentity": {"arn": f"arn:aws:iam::333333333333:role/{hostile}"}, "userAgent": hostile}
     # As ansible-rulebook tells a playbook: its documentation, "run_playbook".
-    told = {"ansible_eda": {"event": main({"body": forged | {"more": hostile}, "meta": {"more": hostile}})}}
+    handed = main({"body": forged | {"more": hostile}, "meta": {"more": hostile}})
+    told = {"ansible_eda": {"event": handed}, "cloudtrail_kms_drift_calls": [handed["cloudtrail_kms"]]}
     show = {"hosts": "localhost", "gather_facts": False, "tasks": [{"ansible.builtin.debug": {"var": "ansible_eda"}}]}
     (tmp_path / "accounts.yml").write_text(yaml.safe_dump(PAGE.file("accounts.yml")), encoding="utf-8")
     own = [show, *PAGE.file("audit-where-it-happened.yml")]

@@ -102,7 +102,9 @@ _OF_AWX = frozenset(
     )
 )
 # ansible-rulebook gives its own variables to the playbooks that it runs.
-_OF_THE_RULEBOOK = frozenset(f"drift_{name}" for name in ("enforcers", "playbook", "queue", "region", "resources"))
+_OF_THE_RULEBOOK = frozenset(
+    f"drift_{name}" for name in ("calls", "enforcers", "playbook", "queue", "region", "resources")
+)
 # AWX gives what a job has left by set_stats to the later jobs of a workflow as variables.
 _ARTIFACTS = frozenset(
     {
