@@ -42,7 +42,8 @@ def are_for_older_logs(commands: Sequence[str], since: str, trail: Mapping[str, 
     """Return whether an audit writes these commands for logs of the trail from before a moment.
 
     The Region of the bucket and the folder are those that the first command names; the folder is that of the trail's
-    account, or of an organization (CloudTrail guide, "Finding your CloudTrail log files").
+    account, and for an organization trail that of an organization (CloudTrail guide, "Finding your CloudTrail log
+    files").
     """
     first = re.fullmatch(
         rf"aws s3api list-objects-v2 --region ({_REGION}) .* --prefix (.*) --max-items 10", commands[0]
@@ -53,8 +54,8 @@ def are_for_older_logs(commands: Sequence[str], since: str, trail: Mapping[str, 
         folder = " ".join(shlex.split(first[2]))
     except ValueError:
         return False
-    account = trail["arn"].split(":")[4]
-    if not re.fullmatch(rf"(?:.*/)?AWSLogs/(?:{account}|o-[a-z0-9]{{10,32}})/", folder, re.ASCII):
+    owner = "o-[a-z0-9]{10,32}" if trail["organization_trail"] else trail["arn"].split(":")[4]
+    if not re.fullmatch(rf"(?:.*/)?AWSLogs/{owner}/", folder, re.ASCII):
         return False
     expected = commands_for(trail["bucket_name"], first[1], folder, trail["kms_key_arn"], since)
     return is_plain(trail["bucket_name"], folder) and commands == expected

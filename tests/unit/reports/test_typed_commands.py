@@ -64,7 +64,6 @@ def test_a_key_is_named_by_its_arn(arn: str) -> None:
     [
         (COMMANDS, False),
         (commands_for("logs", "us-east-1", f"AWSLogs/{OWNER}/", KEY_ARN, SINCE), False),
-        (commands_for("logs", "us-east-1", "AWSLogs/o-exampleorg1/", KEY_ARN, SINCE), False),
         *(
             (commands_for("logs", "us-east-1", folder, KEY_ARN, SINCE), True)
             for folder in (
@@ -72,6 +71,7 @@ def test_a_key_is_named_by_its_arn(arn: str) -> None:
                 "AWSLogs/",
                 "finance/",
                 "AWSLogs/999999999999/",
+                "AWSLogs/o-exampleorg1/",
                 f"AWSLogs/{OWNER}/../",
                 f"xAWSLogs/{OWNER}/",
             )
@@ -95,6 +95,25 @@ def test_commands_for_older_logs_are_those_of_this_trail(commands: list[str], is
     document = report()
     evidence = document["accounts"][0]["trails"][0]["findings"][0]["evidence"]
     evidence |= {"older_logs": commands, "encrypted_since": SINCE}
+    with refused(is_refused=is_refused):
+        check_report(document)
+
+
+@pytest.mark.parametrize(
+    ("folder", "is_refused"),
+    [
+        ("AWSLogs/o-exampleorg1/", False),
+        ("before/AWSLogs/o-exampleorg1/", False),
+        (f"AWSLogs/{OWNER}/", True),
+        ("AWSLogs/o-short/", True),
+    ],
+)
+def test_those_of_an_organization_trail_are_for_the_folder_of_its_organization(folder: str, is_refused: bool) -> None:
+    document = report()
+    trail = document["accounts"][0]["trails"][0]
+    trail["organization_trail"] = True
+    commands = commands_for("logs", "us-east-1", folder, KEY_ARN, SINCE)
+    trail["findings"][0]["evidence"] |= {"older_logs": commands, "encrypted_since": SINCE}
     with refused(is_refused=is_refused):
         check_report(document)
 
