@@ -186,8 +186,13 @@ def would_go_blind(
     snapshot: Snapshot, predicted: Snapshot, moved: Collection[str], settings: Settings
 ) -> Iterator[Reason]:
     """Yield what a trail needs to deliver and would, or might, lose by an old key or an old policy."""
-    before, after = (delivery_doubts(each, settings) for each in (snapshot, predicted))
-    for trail in (each for each in predicted.trails if _is_touched(each, snapshot, predicted)):
+    touched = [each for each in predicted.trails if _is_touched(each, snapshot, predicted)]
+    arns = {trail.arn for trail in touched}
+    before, after = (
+        delivery_doubts(replace(each, trails=tuple(trail for trail in each.trails if trail.arn in arns)), settings)
+        for each in (snapshot, predicted)
+    )
+    for trail in touched:
         for rule, finding in after[trail.arn].items():
             is_hard = trail.arn in moved and rule in NEEDED_OF_A_KEY
             if is_hard or is_worse(before[trail.arn].get(rule), finding):

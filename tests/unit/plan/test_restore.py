@@ -15,7 +15,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict, assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     Backup,
@@ -24,6 +24,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Replaced,
     Snapshot,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _policy_back
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._key_plan import Plan
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import make_restore_plans
@@ -80,15 +81,24 @@ def test_what_a_trail_needs_stays_also_where_it_takes_too_long_to_judge(
     assert ("that a finding may take" if steps == 0 else "key_policy_allows_encrypt") in str(planned.refusals[0])
 
 
-def test_a_trail_that_a_restore_does_not_touch_refuses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trail_that_a_restore_does_not_touch_is_not_judged_and_refuses_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(_budget, "STEPS", 0)
+    judged: set[str] = set()
+
+    def recorded(snapshot: Snapshot, settings: Settings) -> AccountVerdict:
+        judged.update(trail.arn for trail in snapshot.trails)
+        return assess(snapshot, settings)
+
+    monkeypatch.setattr(_policy_back, "assess", recorded)
     read = build.snapshot(key={"policy": PRESENT})
     other = replace(build.KEY, arn=build.KEY_ARN.replace("555", "666"))
     beside = replace(read.trails[0], arn=f"{build.TRAIL_ARN}2", name="main2", kms_key_arn=other.arn)
     read = replace(read, trails=(*read.trails, beside), keys={**read.keys, other.arn: other})
     rows = (Replaced(build.KEY_ARN, build.policy(*WHOLE), PRESENT),)
     planned = restore_plan(read, Backup(build.ACCOUNT, "", key_policies=rows), read.keys)
-    assert {trail for refused in planned.refusals for trail in refused.trails} == {build.TRAIL_ARN}
+    assert {trail for refused in planned.refusals for trail in refused.trails} == judged == {build.TRAIL_ARN}
 
 
 @pytest.mark.parametrize(
