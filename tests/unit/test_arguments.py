@@ -47,6 +47,16 @@ def test_defaults_read_everything_and_judge_by_the_table() -> None:
     assert _audit_arguments.to_settings(params()) == Settings()
 
 
+@pytest.mark.parametrize("key", ["access_key", "secret_key", "session_token"])
+def test_a_profile_beside_access_keys_is_refused_with_what_to_unset(key: str) -> None:
+    with pytest.raises(
+        _arguments.ArgumentError, match=r"^Option profile: .* Unset AWS_PROFILE, or AWS_ACCESS_KEY_ID, "
+    ):
+        _audit_arguments.to_scope(params(profile="audit", **{key: "x"}))
+    # Empty ones say that those of the environment do not count.
+    assert _audit_arguments.to_scope(params(profile="audit", **{key: ""})) == Scope()
+
+
 def test_scope_holds_what_was_asked() -> None:
     role = {"role_arn": "arn:aws:iam::222222222222:role/Audit", "external_id": "xy", "session_name": "audit"}
     scope = _audit_arguments.to_scope(

@@ -48,7 +48,10 @@ ASKED: dict[str, tuple[dict[str, Any], str]] = {
         {"profile": "nobody", "region": "us-east-1", "endpoint_url": NOBODY},
         r'The AWS profile "nobody" is not configured\. Correct the option profile or AWS_PROFILE, .*',
     ),
-    "no such certificates": ({**ONCE, **BUNDLE}, r".*AWS cannot be reached, .* check endpoint_url, .* aws_ca_bundle\."),
+    "no such certificates": (
+        {**ONCE, **BUNDLE},
+        r".*AWS cannot be reached, .* check the name of the Region, endpoint_url, .* aws_ca_bundle\.",
+    ),
     "TLS not verified": ({**ONCE, "validate_certs": False}, r"validate_certs=false is refused: .* set aws_ca_bundle\."),
     "no role ARN": (
         {**ONCE, "assume_role": {"role_arn": "Audit"}},

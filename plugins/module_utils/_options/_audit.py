@@ -71,8 +71,10 @@ def to_scope(params: Mapping[str, Any]) -> Scope:
     """Return what is to be read.
 
     Raises ArgumentError for a malformed region, trail, account or role, for a role that does not fit `accounts`, for
-    a list that would limit the run, but is empty, and for an entry of `account_options` that does not fit `accounts`.
+    a list that would limit the run, but is empty, for an entry of `account_options` that does not fit `accounts`, and
+    for a profile beside access keys, of which amazon.aws only says that it does not take both.
     """
+    _check_credentials(params)
     of_run = _account_scope(params)
     _check_accounts(params)
     _check_run_role(params)
@@ -87,6 +89,15 @@ def to_scope(params: Mapping[str, Any]) -> Scope:
         key_tags=of_run.key_tags,
         proof=params["proof"],
     )
+
+
+def _check_credentials(params: Mapping[str, Any]) -> None:
+    if params.get("profile") and any(params.get(name) for name in ("access_key", "secret_key", "session_token")):
+        raise ArgumentError(
+            "it is set, and so are access keys; only one of the two can be used. Unset AWS_PROFILE, or "
+            "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the options that stand for them.",
+            "profile",
+        )
 
 
 def _account_scope(params: Mapping[str, Any]) -> AccountScope:
