@@ -238,7 +238,7 @@ def _step(change: Change, code: str) -> str:
     error = failed_read(WRITES[change.operation].service, change.operation, change.region, code, "")
     if is_denied(code):
         actions = ", ".join([error.iam_action, *DEPENDENT_ACTIONS.get((error.service, error.operation), ())])
-        return f"Allow the caller whichever of {actions} is missing, and run again."
+        return f"Use the role that enforces, or allow the caller whichever of {actions} is missing, and run again."
     return next_step(error) if asks_to_run_again(code) else f"{next_step(error)} Then run again."
 
 

@@ -222,10 +222,10 @@ def _counted(enforcement: Mapping[str, Any], *, is_plan: bool) -> str:
     where = f" in {count(accounts, 'account')}" if changes else ""
     parts = [f"{count(len(changes), 'change')}{where}"]
     statuses = Counter(each["status"] for each in enforcement["changes"])
-    parts += [f"{statuses[each]} {each.replace('_', ' ')}" for each in ("failed", "not_attempted") if statuses[each]]
-    begun = {each["account_id"] for each in enforcement["changes"]}
-    if unread := {each["account_id"] for each in enforcement["errors"]} - begun:
-        parts.append(f"{count(len(unread), 'account')} failed")
+    parts += [f"{count(statuses['failed'], 'change')} failed"] if statuses["failed"] else []
+    parts += [f"{statuses['not_attempted']} not attempted"] if statuses["not_attempted"] else []
+    if failed := {each["account_id"] for each in enforcement["errors"]}:
+        parts.append(f"{count(len(failed), 'account')} failed")
     if refusals := enforcement["refusals"]:
         refused = len({each["account_id"] for each in refusals})
         why = f" for {len(refusals)} reasons" if len(refusals) > refused else ""

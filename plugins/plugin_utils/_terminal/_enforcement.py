@@ -36,7 +36,8 @@ _VERDICTS = (
     Column(heading="AFTER"),
 )
 STATUS_TONES: Mapping[str, Tone] = {"planned": "unknown", "applied": "good", "failed": "bad", "not_attempted": "quiet"}
-
+# What changes something, in check mode or a run.
+DONE = frozenset({"planned", "applied"})
 
 # What may end a reason, and is to copy as it is.
 _COMMAND = re.compile(r": (aws [a-z0-9-]+ [a-z0-9-]+ --.*)", re.DOTALL)
@@ -231,8 +232,9 @@ def title_after(enforcement: Mapping[str, Any]) -> str:
     summary = enforcement["after"]["summary"]
     counted = count(summary["trails"], "trail")
     if not _alone(enforcement):
-        changed, all_accounts = len(enforcement["changed_accounts"]), count(summary["accounts"], "account")
-        counted = f"{all_accounts}, {changed} changed, {counted}"
+        done = {each["account_id"] for each in enforcement["changes"] if each["status"] in DONE}
+        changed = sum(row["account_id"] in done for row in enforcement["after"]["accounts"])
+        counted = f"{count(summary['accounts'], 'account')}, {changed} changed, {counted}"
     if "planned" in _statuses(enforcement):
         return f"CloudTrail KMS audit as these changes will leave it: {counted}"
     return f"CloudTrail KMS audit of {printable(enforcement['after']['generated_at'])}, after these changes: {counted}"

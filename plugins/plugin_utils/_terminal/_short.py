@@ -18,7 +18,7 @@ from typing import Any
 from ...module_utils._facts import distinct_trails
 from ...module_utils._printable import count, first_of, printable
 from .._reports import Note, account_notes, finding_notes
-from ._enforcement import has_after, reasons, tally, title_after
+from ._enforcement import DONE, has_after, reasons, tally, title_after
 from ._grid import Column, Grid, Paint, grouped_lines, legible, note_lines
 from ._table import VERDICT_TONES, closing, title
 from ._text import in_general
@@ -231,8 +231,11 @@ def _changes(enforcement: Mapping[str, Any], width: int, paint: Paint) -> Iterat
 
 
 def _operations(enforcement: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the line that counts the changes by their operations."""
-    done = (change for change in enforcement["changes"] if change["status"] != "not_attempted")
-    operations = Counter(change["operation"] for change in done)
-    if operations:
-        yield f"Changes   {', '.join(f'{number} {operation}' for operation, number in operations.items())}"
+    """Yield the line that counts the changes by their operations, those that failed apart."""
+    parts = []
+    for words, statuses in (("", DONE), ("failed: ", {"failed"})):
+        operations = Counter(each["operation"] for each in enforcement["changes"] if each["status"] in statuses)
+        if operations:
+            parts.append(words + ", ".join(f"{number} {operation}" for operation, number in operations.items()))
+    if parts:
+        yield f"Changes   {'; '.join(parts)}"

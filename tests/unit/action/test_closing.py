@@ -47,7 +47,7 @@ ALONE: dict[str, Any] = {"hosts": (ONE,)}
         (
             ["failed"],
             {**ALONE, "is_plan": False, "after": None},
-            "Run: 0 changes, 1 failed; the verdict afterwards is not known.",
+            "Run: 0 changes, 1 change failed; the verdict afterwards is not known.",
         ),
     ],
 )
@@ -64,9 +64,17 @@ def test_many_accounts_are_counted() -> None:
     )
 
 
-def test_an_account_that_failed_without_a_change_is_counted() -> None:
+def test_changes_that_failed_are_told_from_accounts_that_failed() -> None:
+    changes = [change(ONE, "failed"), change(ONE, "failed", "EnableKey"), change(TWO, "failed")]
+    failed = {"errors": [refusal("No.", account_id=each) for each in (ONE, TWO)], "is_plan": False}
+    assert ended(*changes, change(THREE, "not_attempted"), **failed).startswith(
+        "Run: 0 changes, 3 changes failed, 1 not attempted, 2 accounts failed; "
+    )
+
+
+def test_every_account_that_failed_is_counted() -> None:
     failed = {"errors": [refusal("No.", account_id=each) for each in (TWO, ONE)], "is_plan": False}
-    assert ended(change(ONE), **failed).startswith("Run: 1 change in 1 account, 1 account failed; ")
+    assert ended(change(ONE), **failed).startswith("Run: 1 change in 1 account, 2 accounts failed; ")
 
 
 def excepted(account_id: str) -> dict[str, Any]:

@@ -172,3 +172,15 @@ def test_a_plan_in_short_says_how_all_of_it_is_seen() -> None:
         table = table_of(None, None, {**planned, "changes": changes})
         assert table
         assert (in_full in table(width=80, paint=plain)) is bool(changes)
+
+
+def test_what_failed_counts_as_failed_in_the_title_and_the_totals() -> None:
+    rows = [account("non_compliant", trail(), account_id=number * 12) for number in "123"] + [account("compliant")] * 50
+    several = {"before": audit(*rows), "after": audit(*rows), "changed_accounts": ["1" * 12, "2" * 12]}
+    failed = [change("1" * 12, "failed", "EnableKey"), change("2" * 12, "failed"), change("2" * 12, "not_attempted")]
+    for done, number, counted in (([], 0, ""), ([change("3" * 12)], 1, "1 UpdateTrail; ")):
+        table = table_of(None, None, {**several, "changes": [*done, *failed], "refusals": [], "errors": []})
+        assert table
+        text = table(width=120, paint=plain)
+        assert f", after these changes: 53 accounts, {number} changed, " in text.splitlines()[0]
+        assert f"\nChanges   {counted}failed: 1 EnableKey, 1 UpdateTrail\n" in text

@@ -239,7 +239,7 @@ def test_a_failure_half_way_is_told_and_the_next_run_carries_on(load: Callable[[
     backup = tmp_path / "backup.json"
     done = create(lab, backup_path=str(backup))
     assert [change.status for change in done.changes] == ["applied"] * 3 + ["failed"] + ["not_attempted"] * 2
-    assert "Allow the caller whichever of cloudtrail:CreateTrail, cloudtrail:AddTags" in str(done.errors[0])
+    assert "allow the caller whichever of cloudtrail:CreateTrail, cloudtrail:AddTags" in str(done.errors[0])
     assert [kept.created_trails for kept in read_backups([str(backup)])] == [(TRAIL_ARN,)]
     lab.aws.clear_calls()
     assert create(lab).errors == ()

@@ -32,7 +32,7 @@ def test_the_next_run_carries_on(load: Callable[[str], Lab], operation: str) -> 
     lab.aws.add_fault(action=f"{service}:{operation}", code="AccessDeniedException")
     first = lab.enforce()
     assert dict(statuses(first))[operation] == "failed"
-    assert f"Allow the caller whichever of {service}:{operation}" in str(first.errors[0])
+    assert f"Use the role that enforces, or allow the caller whichever of {service}:{operation}" in str(first.errors[0])
     second = lab.enforce()
     assert operation in dict(statuses(second))
     assert "CreateKey" not in dict(statuses(second))
