@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -37,6 +37,7 @@ _MARKS: Mapping[tuple[str, str], tuple[str, Tone]] = {
     ("unknown", "advised"): (ADVICE, "quiet"),
     ("excepted", "advised"): ("excepted", "quiet"),
 }
+_SHOWN_IN_FULL = frozenset(mark for mark, _tone in _MARKS.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +94,11 @@ def excepted_until(exception: Mapping[str, Any]) -> str:
     return f"Excepted until {exception['expires']} by {exception['owner']}: {exception['reason']}"
 
 
-def account_notes(account: Mapping[str, Any]) -> Iterator[Note]:
-    """Yield the notes of an account: that it has no trail, which keys old logs need, and what could not be read."""
+def account_notes(account: Mapping[str, Any], *, beside: Collection[str] = _SHOWN_IN_FULL) -> Iterator[Note]:
+    """Yield the notes of an account: that it has no trail, which keys old logs need, and what could not be read.
+
+    What could not be read is left out if a finding with one of the marks `beside` says so.
+    """
     if account["verdict"] == "no_trails":
         yield Note(
             mark="FAIL",
@@ -108,7 +112,7 @@ def account_notes(account: Mapping[str, Any]) -> Iterator[Note]:
         yield _note_of_former_key(key)
     # A service control policy closes many regions with one and the same refusal: one note for all of them.
     alike: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for error in _errors_beside_findings(account):
+    for error in _errors_beside_findings(account, beside):
         alike.setdefault((error["iam_action"], error["code"]), []).append(error)
     for (action, code), errors in alike.items():
         yield Note(
@@ -135,13 +139,13 @@ def _note_of_former_key(key: Mapping[str, Any]) -> Note:
     )
 
 
-def _errors_beside_findings(account: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _errors_beside_findings(account: Mapping[str, Any], marks: Collection[str]) -> Iterator[Mapping[str, Any]]:
     """Return the errors without those in findings: if a key or bucket could not be read, its trail says so."""
     in_findings = {
         ReadError(**finding["unread"])
         for trail in account["trails"]
         for finding in trail["findings"]
-        if _standing(finding) in _MARKS and "unread" in finding
+        if "unread" in finding and _MARKS.get(_standing(finding), ("",))[0] in marks
     }
     return (error for error in account["errors"] if ReadError(**error) not in in_findings)
 

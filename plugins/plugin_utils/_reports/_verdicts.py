@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from ...module_utils._checks import RULES
@@ -15,6 +15,8 @@ from ...module_utils._printable import count
 # Whether a trail can deliver logs under a customer managed key: it can, or why that is not shown.
 Delivery: TypeAlias = Literal["can", "excepted", "lowered", "not_judged"]
 _DELIVERS = frozenset(rule.name for rule in RULES.values() if rule.delivers)
+# Under a key that these do not want, logs are delivered all the same.
+_STOPPING = _DELIVERS - {"trail_has_kms_key", "key_is_customer_managed"}
 _IN_ORDER = ("pass", "not_applicable")
 
 
@@ -42,8 +44,16 @@ def is_excepted(judged: Mapping[str, Any]) -> bool:
 def still_failing(findings: Iterable[Mapping[str, Any]]) -> str:
     """Return what stands beside the proof of a trail whose required rules fail all the same, else an empty text."""
     rules = [each["rule"] for each in findings if (each["status"], each["level"]) == ("fail", "required")]
-    fails = "fails" if len(rules) == 1 else "fail"
-    return f"Yet {', '.join(rules)} {fails}: a delivery shows nothing of later ones." if rules else ""
+    stopping = [each for each in rules if each in _STOPPING]
+    others = [each for each in rules if each not in _STOPPING]
+    sentences = [f"Yet {_fail(stopping)}: a delivery shows nothing of later ones."] if stopping else []
+    if others:
+        sentences.append(f"{'Besides, ' if stopping else 'Yet '}{_fail(others)}.")
+    return " ".join(sentences)
+
+
+def _fail(rules: Sequence[str]) -> str:
+    return f"{', '.join(rules)} {'fails' if len(rules) == 1 else 'fail'}"
 
 
 def delivery(trail: Mapping[str, Any], account: Mapping[str, Any]) -> Delivery:

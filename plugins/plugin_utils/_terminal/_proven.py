@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from ...module_utils._facts import distinct_trails
+from ...module_utils._next_steps import is_denied
 from ...module_utils._operations import WRITES
 from ...module_utils._printable import count
 from .._reports import still_failing
@@ -42,9 +44,12 @@ def proven_trails(audit: Mapping[str, Any], reports: Sequence[str]) -> Iterator[
     without = count(len(judged) - len(with_key), "trail")
     left_out = f"; {without} without a key left out" if len(judged) > len(with_key) else ""
     yield f"Proven    {len(shown)} of {count(len(with_key), 'trail')} with a key{left_out}"
-    yield from _lacking(finding for _trail, finding in with_key if finding["status"] != "pass")
+    lacking = [finding for _trail, finding in with_key if finding["status"] != "pass"]
+    yield from _lacking(lacking)
+    yield from _to_allow(lacking)
     if failing := sum(bool(still_failing(trail["findings"])) for trail in shown):
-        yield f"{_MARGIN}{failing} of these must be fixed all the same: a delivery shows nothing of later ones"
+        proofs = count(len(shown), "proven trail")
+        yield f"{_MARGIN}{failing} of {proofs} must be fixed all the same: see above"
     if with_key:
         yield f"{_MARGIN}{_in_full(reports)}"
 
@@ -57,6 +62,17 @@ def _lacking(findings: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         yield f"{_MARGIN}{count(number, 'trail')} {lack}"
     if len(reasons) > _MOST_REASONS:
         yield f"{_MARGIN}and {count(len(reasons) - _MOST_REASONS, 'more reason')}"
+
+
+def _to_allow(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what gives the callers the actions that they lack for the proof, and where these stand by account."""
+    denied = [each for each in findings if "unread" in each and is_denied(each["unread"]["code"])]
+    if denied:
+        actions = dict.fromkeys(each["unread"]["iam_action"] for each in denied)
+        missing = chain.from_iterable(each["evidence"].get("missing", ()) for each in denied)
+        mode = "objects" if any(" s3:" in each for each in missing) else "events"
+        yield f"{_MARGIN}Who lacks it: see {', '.join(actions)} above. Allow it by docs/permissions/proof-{mode}.json,"
+        yield f"{_MARGIN}which the parameter Proof={mode} of the template member-roles.yml attaches"
 
 
 def _missing(evidence: Mapping[str, Any]) -> str:

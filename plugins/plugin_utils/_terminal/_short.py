@@ -147,7 +147,7 @@ def _findings(audit: Mapping[str, Any]) -> Iterator[tuple[Note, Note, str]]:
             if note.mark in _SHOWN:
                 yield note, _general(note, account, trail), place
     for account in audit["accounts"]:
-        for note in account_notes(account):
+        for note in account_notes(account, beside=_SHOWN):
             if note.mark in _SHOWN:
                 general = _in_general(note, {account["account_id"]: "ACCOUNT_ID"})
                 yield note, general, f"account {account['account_id']}"

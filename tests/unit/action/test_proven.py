@@ -114,10 +114,45 @@ def test_an_audit_says_of_how_many_trails_it_has_proof() -> None:
     ]
     (row,) = told["ansible_facts"]["cloudtrail_kms"]["accounts"]
     row["trails"][0]["findings"] += [{**_PROVEN, "rule": "key_is_usable", "status": "fail", "level": "required"}]
-    assert "          1 of these must be fixed all the same: a delivery shows nothing of later ones" in ending(told)
+    assert "          1 of 1 proven trail must be fixed all the same: see above" in ending(told)
     for trail in row["trails"]:
         trail["findings"] = []
     assert ending(told) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "missing", "mode"),
+    [
+        ("AccessDeniedException", ["an answer to cloudtrail:LookupEvents (AccessDeniedException)"], "events"),
+        ("AccessDenied", ["an answer to a:B (AccessDenied)", "an answer to s3:ListBucket (AccessDenied)"], "objects"),
+        ("ThrottlingException", ["an answer to cloudtrail:LookupEvents (ThrottlingException)"], None),
+    ],
+)
+def test_lacking_proof_names_the_policy_that_allows_to_read_it(code: str, missing: list[str], mode: str | None) -> None:
+    told = audited(fail={"refuted_by": "a log"}, unknown={"missing": missing})
+    (row,) = told["ansible_facts"]["cloudtrail_kms"]["accounts"]
+    row["trails"][2]["findings"][0]["unread"] = {"iam_action": "cloudtrail:LookupEvents", "code": code}
+    lines = ending(told)[4:-1]
+    assert lines == (
+        [
+            "          Who lacks it: see cloudtrail:LookupEvents above. Allow it by "
+            f"docs/permissions/proof-{mode}.json,",
+            f"          which the parameter Proof={mode} of the template member-roles.yml attaches",
+        ]
+        if mode
+        else []
+    )
+
+
+def test_a_rule_that_stops_no_delivery_is_named_without_that_reason() -> None:
+    run = result(1)
+    findings = run["after"]["accounts"][0]["trails"][0]["findings"]
+    findings += [{**_PROVEN, "rule": "key_is_customer_managed", "status": "fail", "level": "required"}]
+    proof = "Proven    t0: The log of 12:05 is encrypted under the key."
+    assert lines(run) == [f"{proof} Yet key_is_customer_managed fails."]
+    findings += [{**_PROVEN, "rule": "key_is_usable", "status": "fail", "level": "required"}]
+    yet = "Yet key_is_usable fails: a delivery shows nothing of later ones. Besides, key_is_customer_managed fails."
+    assert lines(run) == [f"{proof} {yet}"]
 
 
 def test_trails_that_lack_the_same_are_counted_together_and_the_rarest_reasons_not_named() -> None:

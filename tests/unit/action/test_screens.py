@@ -184,3 +184,18 @@ def test_what_failed_counts_as_failed_in_the_title_and_the_totals() -> None:
         text = table(width=120, paint=plain)
         assert f", after these changes: 53 accounts, {number} changed, " in text.splitlines()[0]
         assert f"\nChanges   {counted}failed: 1 EnableKey, 1 UpdateTrail\n" in text
+
+
+def test_an_action_that_is_denied_is_shown_once_with_all_accounts_that_lack_it() -> None:
+    """Advice, which the short form does not show, hides no read that failed."""
+    denied = {**error("us-east-1"), "operation": "LookupEvents", "iam_action": "cloudtrail:LookupEvents"}
+    advice = finding("encryption_is_proven", "unknown", "advised", unread=denied)
+    accounts = [
+        account("compliant", trail("main", "compliant", *found), account_id=digit * 12, errors=[denied])
+        for digit, found in (("1", [advice]), ("2", [advice]), ("3", []))
+    ]
+    assert [each.strip() for each in lines(audit(*accounts)) if each] == [
+        "not read  cloudtrail:LookupEvents in us-east-1: AccessDeniedException: No.",
+        "account 111111111111, account 222222222222, account 333333333333",
+        "->        To do: Allow the caller cloudtrail:LookupEvents.",
+    ]
