@@ -27,6 +27,8 @@ _IN_FULL = tuple(FORMATS[name].file_name for name in ("html", "json"))
 _GOES_BACK = frozenset({"UpdateTrail", "PutKeyPolicy"})
 # AWX sets these for its jobs: nobody has typed their command.
 _OF_A_JOB = frozenset({"awx_job_id", "tower_job_id"})
+# What a plan says to set where an account was entered by a role that seems to be that of an audit.
+_WRITER = "assume_role"
 _OWNERS = "act on what To do says, or pass it on to the owner"
 
 
@@ -44,7 +46,7 @@ def closing_lines(
     `registered` is what the task returns; `folders` are the folders of a bucket that receive the reports.
     """
     audit = result.get("ansible_facts", {}).get("cloudtrail_kms")
-    lines = [*_files(result, registered, folders)]
+    lines = [*_files(result, registered, folders, is_restore=is_restore)]
     if audit is None:
         is_restored = is_restore and not is_plan and not registered.get("failing")
         sentence = restored(result) if is_restored else outcome(result, is_plan=is_plan)
@@ -94,15 +96,27 @@ def _trail_by_trail(registered: Mapping[str, Any], folders: Sequence[str]) -> li
     return _reports({"reports": written}, folders) if written else []
 
 
-def _files(result: Mapping[str, Any], registered: Mapping[str, Any], folders: Sequence[str]) -> Iterator[str]:
-    """Yield where the reports and the backup are, or that a run which could be undone has kept none."""
+def _files(
+    result: Mapping[str, Any], registered: Mapping[str, Any], folders: Sequence[str], *, is_restore: bool
+) -> Iterator[str]:
+    """Yield where the reports and the backup are, or that nothing is kept that a restore could take back."""
     if reports := _reports(registered, folders):
         yield f"Reports   {', '.join(reports)}"
     if backup := result.get("backup_path"):
         yield f"Backup    {from_here(backup)}"
         yield from (f"          The earlier backup is now {from_here(path)}" for path in result["earlier_backups"])
     elif result.get("backup") and (result.get("undo") or {"resources": True})["resources"]:
-        yield f"Undo      none, as no backup was kept: set {PREFIX}backup_path before a run that you may want to undo"
+        none = f"none, as no backup was kept: set {PREFIX}backup_path before a run that you may want to undo"
+        yield f"Undo      {'to undo a restore, run the enforcement again' if is_restore else none}"
+    elif not is_restore and _is_for_good(result.get("changes", ())):
+        yield "Undo      no restore can take these changes back: no trail had a key before"
+
+
+def _is_for_good(changes: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether a plan gives trails their first key, and replaces nothing that a restore would put back."""
+    replacing = [each for each in changes if each["status"] == "planned" and each["operation"] in _GOES_BACK]
+    first = (each["operation"] == "UpdateTrail" and not each["before"]["kms_key_arn"] for each in replacing)
+    return bool(replacing) and all(first)
 
 
 def _commands(
@@ -126,14 +140,29 @@ def _commands(
         if audit and is_left_to_owners(audit):
             yield f"Next      An enforcement would change nothing here: {_OWNERS}"
             return
-        yield from (f"Decide    {line}" for line in (open_ones.lines if open_ones else ()))
-        if audit and (inventory := typed_inventory(arguments)):
-            yield (
-                f"Decide    whether {', '.join(inventory)} enters by a role that may write: if it only audits, name "
-                "the inventory of the role that enforces below"
-            )
+        lines = open_ones.lines if open_ones else _left_alone(result)
+        yield from (f"Decide    {line}" for line in (*lines, *_role(arguments, audit, result)))
         yield f"Next      {next_command(arguments, audit, result, needed)}"
         yield from _not_shown(arguments)
+
+
+def _left_alone(plan: Mapping[str, Any]) -> Iterator[str]:
+    """Yield of how many accounts a plan changes nothing, because they were refused or failed."""
+    rows = {mark: plan[name] for mark, name in (("REFUSED", "refusals"), ("FAILED", "errors")) if plan[name]}
+    if accounts := {each["account_id"] for group in rows.values() for each in group}:
+        them = "it as it is" if len(accounts) == 1 else "them as they are"
+        which = f"{count(len(accounts), 'account')} {' or '.join(rows)}"
+        yield f"what to do about the {which} above: until then the command below leaves {them}"
+
+
+def _role(arguments: Mapping[str, Any], audit: Mapping[str, Any] | None, result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield whether the inventory names a role that may write: after an audit, and where a plan doubts it."""
+    doubted = (name for each in result.get("refusals", ()) for options in each["settings"] for name in options)
+    if (audit or _WRITER in doubted) and (inventory := typed_inventory(arguments)):
+        yield (
+            f"whether {', '.join(inventory)} enters by a role that may write: if it only audits, name the inventory "
+            "of the role that enforces below"
+        )
 
 
 def _not_shown(arguments: Mapping[str, Any]) -> Iterator[str]:

@@ -237,13 +237,58 @@ def test_after_a_refusal_comes_no_command_that_is_refused_again(
         "Decide    what to do about each REFUSED above, and run the same command again, with -e for each variable that "
         "you decide to set: until then it is refused"
     )
-    others = closing_lines(
-        with_after(enforced(change(ONE, "planned"), **fields)), {"failing": 1}, [], {}, is_plan=check
-    )
-    assert not any(line.startswith("Decide") for line in others)
     monkeypatch.setattr(context, "CLIARGS", {**arguments, "args": ("site.yml",)})
     lines = closing_lines(with_after(enforced(**fields)), {"failing": 1}, [], {}, is_plan=check)
     assert not any(line.startswith("Next") for line in lines)
+
+
+def closing_of_plan(*changes: dict[str, Any], is_restore: bool = False, **fields: Any) -> list[str]:
+    run = with_after(enforced(*changes, **fields))
+    return closing_lines(run, {"failing": 1}, [], {}, is_plan=True, is_restore=is_restore)
+
+
+def test_a_plan_says_what_its_next_command_leaves_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "CLIARGS", PLAN)
+    refused: dict[str, Any] = {"refusals": [refusal("No.", account_id=each) for each in (TWO, TWO, THREE)]}
+    failed: dict[str, Any] = {"errors": [refusal("No.", account_id=each) for each in (THREE, CENTRAL)]}
+    ending = "above: until then the command below leaves"
+    ends: tuple[tuple[dict[str, Any], str], ...] = (
+        (refused, f"the 2 accounts REFUSED {ending} them as they are"),
+        (failed, f"the 2 accounts FAILED {ending} them as they are"),
+        ({**refused, **failed}, f"the 3 accounts REFUSED or FAILED {ending} them as they are"),
+        ({"errors": [refusal("No.")]}, f"the 1 account FAILED {ending} it as it is"),
+    )
+    for fields, line in ends:
+        *_lines, before, after = closing_of_plan(change(ONE, "planned"), **fields)
+        assert (before, after[:5]) == (f"Decide    what to do about {line}", "Next ")
+    assert not any(line.startswith("Decide") for line in closing_of_plan(change(ONE, "planned")))
+
+
+@pytest.mark.parametrize(
+    ("inventory", "setting", "is_said"),
+    [("/x/audit.yml", "assume_role", True), ("/x/audit.yml", "key_id", False), ("", "assume_role", False)],
+)
+def test_a_plan_that_doubts_its_role_says_so_before_the_run(
+    inventory: str, setting: str, is_said: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context, "CLIARGS", {**PLAN, "inventory": (inventory,) if inventory else ()})
+    doubt = {**refusal("No.", account_id=TWO), "settings": [{setting: "it"}, {"key_id": "a key that exists"}]}
+    *_lines, before, _next = closing_of_plan(change(ONE, "planned"), refusals=[doubt])
+    assert is_said is (
+        before
+        == f"Decide    whether {inventory} enters by a role that may write: if it only audits, name the inventory of "
+        "the role that enforces below"
+    )
+
+
+def test_a_plan_that_gives_first_keys_says_that_no_restore_takes_them_back() -> None:
+    line = "Undo      no restore can take these changes back: no trail had a key before"
+    first, enabled = change(ONE, "planned"), change(ONE, "planned", "EnableKeyRotation")
+    had = {**first, "before": {"kms_key_arn": KEY}}
+    assert line in closing_of_plan(first, enabled)
+    assert line not in closing_of_plan(first, is_restore=True)
+    for changes in ([enabled], [first, had], [first, change(ONE, "planned", "PutKeyPolicy")], [change(ONE)]):
+        assert line not in closing_of_plan(*changes)
 
 
 def test_where_nothing_is_for_an_enforcement_the_audit_says_who_has_to_act(monkeypatch: pytest.MonkeyPatch) -> None:

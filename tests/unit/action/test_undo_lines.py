@@ -131,3 +131,6 @@ def test_a_run_that_kept_no_backup_says_so_where_something_could_go_back(
         "Undo      none, as no backup was kept: set cloudtrail_kms_backup_path before a run that you may want to undo"
     )
     assert (none in closing_lines(result, {}, [], {"awx_job_id": 1}, is_plan=False)) is is_said
+    back = closing_lines(result, {"failing": 0}, [], {"awx_job_id": 1}, is_plan=False, is_restore=True)
+    assert ("Undo      to undo a restore, run the enforcement again" in back) is is_said
+    assert none not in back
