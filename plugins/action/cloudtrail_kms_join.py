@@ -87,5 +87,5 @@ class ActionModule(ActionBase):
         more: dict[str, Any] = {"previous": previous, "failed": result.get("msg", "")}
         result |= publish(run_options, audit, variables, self._connection, **more)
         whole = {"ansible_facts": {"cloudtrail_kms": audit}}
-        screen.say(*closing_lines(whole, result, folders(run_options, variables)[1:], variables, is_plan=False))
+        screen.end(closing_lines(whole, result, folders(run_options, variables)[1:], variables, is_plan=False))
         return result

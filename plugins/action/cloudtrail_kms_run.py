@@ -119,7 +119,7 @@ class ActionModule(ActionBase):
         reported, more["failed"] = audit or with_enforcement(present, result), registered.get("msg", "")
         registered |= publish(run_options, reported, variables, self._connection, **more)
         kind = {"is_plan": self._task.check_mode, "is_restore": bool(options.get("restore"))}
-        screen.say(*closing_lines(result, registered, folders(run_options, variables)[1:], variables, **kind))
+        screen.end(closing_lines(result, registered, folders(run_options, variables)[1:], variables, **kind))
         return registered
 
     def _run_module(

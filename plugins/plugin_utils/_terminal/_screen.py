@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 import threading
@@ -22,7 +23,8 @@ from ansible.utils.display import Display
 
 from ...module_utils._printable import printable
 from .._reports import Tone
-from ._grid import Paint
+from ._grid import Paint, legible
+from ._text import columns, wrap_hanging
 
 display = Display()
 
@@ -30,6 +32,9 @@ display = Display()
 # no terminal any more. Without a terminal Ansible's own answer is 79; a log or a pipe has room for more.
 WIDTH = display.columns if sys.stdout.isatty() else 100
 
+# Of the last lines those that are copied as they are: they end in a command, or in the paths of files.
+_TO_COPY = re.compile(r"[A-Z][a-z]+ +ansible-playbook |(Backup|Reports) | +The earlier backup ")
+_MARGIN = 10
 
 # The callbacks whose output programs read: anything beside it would break it. That of `null` is none at all.
 _FOR_MACHINES = frozenset({"json", "jsonl", "null"})
@@ -69,6 +74,13 @@ class Screen:
     def say(self, *lines: str) -> None:
         for line in lines if is_for_people(no_log=self._no_log) and not self._is_closed() else ():
             display.display(printable(line))
+
+    def end(self, lines: Iterable[str]) -> None:
+        """Say the last lines of a run, as wide as a table at most; commands and paths stay on one line."""
+        width = legible(WIDTH)
+        for line in map(printable, lines):
+            is_whole = columns(line) <= width or _TO_COPY.match(line)
+            self.say(*([line] if is_whole else wrap_hanging(line, width, _MARGIN)))
 
     def warn(self, warnings: Iterable[Any]) -> None:
         """Show the warnings of a module, which programs read as well."""

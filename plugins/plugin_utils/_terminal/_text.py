@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 import unicodedata
 from collections.abc import Iterator, Mapping
 
@@ -65,6 +66,11 @@ def wrap_further_in(text: str, width: int) -> list[str]:
     first, *others = wrap(text, width)
     rest = " ".join(text.split())[len(first) :]
     return [first, *(f" {line}" for line in wrap(rest, width - 1))] if others else [first]
+
+
+def wrap_hanging(text: str, width: int, indent: int) -> list[str]:
+    """Return the text as lines that break at spaces alone, all but the first indented: a longer word stays whole."""
+    return textwrap.wrap(text, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
 
 
 def wrap_remediation(text: str, command: str, width: int) -> list[str]:

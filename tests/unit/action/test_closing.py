@@ -13,6 +13,7 @@ import pytest
 from ansible import constants, context
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._module_call import with_after
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal import _screen
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._closing import (
     closing_lines,
     outcome,
@@ -343,3 +344,19 @@ def test_an_audit_says_how_many_accounts_fail_and_where_the_reports_are() -> Non
         "Reports   reports/a.html, /srv/b.json, s3://evidence/today/localhost/",
     ]
     assert closing_lines(told, {"failing": 0}, [], {}, is_plan=False) == []
+
+
+def test_the_last_lines_are_as_wide_as_a_table_but_for_what_is_copied(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(_screen, "WIDTH", 80)
+    long = " ".join(["word"] * 30)
+    whole = ["", "Run: 1 change.", *(f"{label} {long}" for label in ("Reports  ", "Backup   "))]
+    whole += [f"{label}      ansible-playbook -e {long}" for label in ("Undo", "Next")]
+    _screen.Screen(no_log=False).end([*whole, f"Decide    {long}", f"Plan: {long}"])
+    full, margin = " ".join(["word"] * 14), " " * 10
+    assert capsys.readouterr().out.splitlines() == [
+        *whole,
+        *(f"Decide    {full}", f"{margin}{full}", f"{margin}word word"),
+        *(f"Plan: {full} word", f"{margin}{full}", f"{margin}word"),
+    ]

@@ -21,6 +21,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal.
     in_general,
     pad,
     wrap,
+    wrap_hanging,
     wrap_remediation,
 )
 
@@ -159,3 +160,12 @@ def test_wrapping_ends_where_there_is_no_room_at_all() -> None:
 def test_names_give_way_to_words_where_they_are_no_part_of_a_longer_name() -> None:
     told = in_general("trail/a of 111, trail/a-b, x111 and logs-111.", {"trail/a": "TRAIL", "111": "ACCOUNT", None: ""})
     assert told == "TRAIL of ACCOUNT, trail/a-b, x111 and logs-ACCOUNT."
+
+
+def test_a_line_that_hangs_breaks_at_spaces_alone() -> None:
+    path = f"/srv/{'long-name/' * 5}"
+    assert wrap_hanging(f"Undo      nothing of {path} can go back", 30, 10) == [
+        "Undo      nothing of",
+        f"          {path}",
+        "          can go back",
+    ]
