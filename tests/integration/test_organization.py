@@ -167,15 +167,29 @@ def test_accounts_that_cannot_be_entered_are_unknown_and_the_rest_is_judged(orga
 
 @pytest.mark.parametrize(
     ("scenario", "hosts", "limit"),
-    [("landing-zone", "nobody", "all"), ("landing-zone", PRODUCTION, SANDBOX), ("no-trails", "aws_accounts", "all")],
+    [
+        *(("landing-zone", hosts, "all") for hosts in ("nobody", "", [])),
+        ("landing-zone", PRODUCTION, SANDBOX),
+        ("no-trails", "aws_accounts", "all"),
+    ],
 )
-def test_no_host_is_no_success(scenario: str, hosts: str, limit: str, organization: Organization) -> None:
+def test_no_host_is_no_success(scenario: str, hosts: Any, limit: str, organization: Organization) -> None:
     """Neither a name that the inventory does not have, nor a limit that leaves none, nor an unreadable inventory."""
     organization.aws.reset(scenario)
     account = organization.aws.scenario["account"]
     played = organization.play(AUDIT, "--limit", limit, caller=account, cloudtrail_kms_hosts=hosts)
     assert played.code != 0
     assert "so no account would be audited" in " ".join(played.printed.split())
+    assert "DescribeTrails" not in {call["action"] for call in played.calls}
+
+
+@pytest.mark.parametrize("name", ["hosts", "serial", "max_fail_percentage"])
+def test_a_template_without_a_value_is_no_variable_that_is_not_set(name: str, organization: Organization) -> None:
+    """It would be the account of the caller in place of others, or all accounts at once in place of a canary."""
+    variables = {f"cloudtrail_kms_{name}": "{{ nobody_set_this }}", "cloudtrail_kms_fail_on": "never"}
+    played = organization.play("aws_baseline.cloudtrail.enforce", **variables)
+    assert played.code != 0
+    assert "nobody_set_this' is undefined" in " ".join(played.printed.split())
     assert "DescribeTrails" not in {call["action"] for call in played.calls}
 
 
