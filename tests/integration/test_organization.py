@@ -168,7 +168,9 @@ def test_accounts_that_cannot_be_entered_are_unknown_and_the_rest_is_judged(orga
 @pytest.mark.parametrize(
     ("scenario", "hosts", "limit"),
     [
-        *(("landing-zone", hosts, "all") for hosts in ("nobody", "", [])),
+        ("landing-zone", "nobody", "all"),
+        ("landing-zone", "", "all"),
+        ("landing-zone", [], "all"),
         ("landing-zone", PRODUCTION, SANDBOX),
         ("no-trails", "aws_accounts", "all"),
     ],

@@ -14,9 +14,9 @@ from typing import Any
 
 from ansible import constants, context
 
-from ...module_utils._printable import count, first_of
+from ...module_utils._printable import count, first_of, unforeseen
 from .._reports import FORMATS, is_excepted, verdict_words
-from ._commands import PLAYBOOKS, PREFIX, from_here, is_ours, left_out, next_command, typed_inventory, undo
+from ._commands import PLAYBOOKS, PREFIX, from_here, is_ours, next_command, typed_inventory, undo
 from ._decisions import decisions, is_left_to_owners
 from ._proven import delivered, proven, proven_trails
 
@@ -43,8 +43,24 @@ def closing_lines(
 ) -> list[str]:
     """Return the last lines of a run, after an empty one; `result` is that of its module.
 
-    `registered` is what the task returns; `folders` are the folders of a bucket that receive the reports.
+    `registered` is what the task returns; `folders` are the folders of a bucket that receive the reports. Raises
+    nothing: the run may have written, and its result counts.
     """
+    try:
+        return _lines(result, registered, folders, variables, is_plan=is_plan, is_restore=is_restore)
+    except Exception as error:
+        return ["", f"The last lines cannot be shown: {unforeseen(error)}"]
+
+
+def _lines(
+    result: Mapping[str, Any],
+    registered: Mapping[str, Any],
+    folders: Sequence[str],
+    variables: Mapping[str, Any],
+    *,
+    is_plan: bool,
+    is_restore: bool,
+) -> list[str]:
     audit = result.get("ansible_facts", {}).get("cloudtrail_kms")
     lines = [*_files(result, registered, folders, is_restore=is_restore)]
     if audit is None:
@@ -143,7 +159,6 @@ def _commands(
         lines = open_ones.lines if open_ones else _left_alone(result)
         yield from (f"Decide    {line}" for line in (*lines, *_role(arguments, audit, result)))
         yield f"Next      {next_command(arguments, audit, result, needed)}"
-        yield from _not_shown(arguments)
 
 
 def _left_alone(plan: Mapping[str, Any]) -> Iterator[str]:
@@ -165,13 +180,6 @@ def _role(arguments: Mapping[str, Any], audit: Mapping[str, Any] | None, result:
         )
 
 
-def _not_shown(arguments: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the names of the variables that the command above leaves out, because they may be secrets."""
-    if names := left_out(arguments):
-        them = "it" if len(names) == 1 else "them"
-        yield f"          It leaves out {first_of(names, MOST_REFUSED)}: add {them} by -e if needed"
-
-
 def _undo(arguments: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[str]:
     """Yield the command that restores the backup, where that writes anything, and what it leaves as it is."""
     planned = result.get("undo")
@@ -185,7 +193,6 @@ def _undo(arguments: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[s
         yield f"Undo      nothing of this run can go back{reasons and f': {would}{reasons}'}"
         return
     yield f"Undo      {undo(arguments, result['backup_path'])}"
-    yield from _not_shown(arguments)
     if reasons:
         yield f"          The restore refuses {reasons}: its plan (--check) says which rows to remove from the backup"
     if _is_narrowed(result["before"]["accounts"]):

@@ -4,8 +4,9 @@
 
 """The commands that the last lines show: each does for the same accounts and trails what its line says.
 
-A command keeps the inventory, the limit and our variables of the present one. Variables of others may be secrets, and
-are left out: `left_out` names them. What cannot be shown as it would have to be typed is told in words instead.
+A command has the inventory, the limit and the variables of the present one. Variables of others may be secrets, and
+ours, or those of the inventory, may depend on them: where there are any, the command is told in words. So is one that
+a terminal would not show as it has to be typed, or that would have to be written anew around a template.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ansible import constants
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.splitter import parse_kv
 
-from ...module_utils._printable import printable
+from ...module_utils._printable import first_of, no_template, printable
 
 PREFIX = "cloudtrail_kms_"
 PLAYBOOKS = "aws_baseline.cloudtrail."
@@ -32,9 +33,11 @@ _OF_A_RESTORE = frozenset(
     PREFIX + name
     for name in (
         *("hosts", "assume_role", "key_assume_role", "bucket_assume_role", "account_options"),
+        "allow_unread_bucket_policy",
         *("readers", "rules", "exceptions", "approved_keys", "proof"),
     )
 )
+_MOST_NAMED = 5  # of the variables of others
 _OF_A_PLAN = ("--check", "--diff")
 _GREEN = (f"{PREFIX}fail_on", "never")
 # A value that an extra variable takes as it stands: neither Ansible nor an option of ours splits it.
@@ -52,7 +55,7 @@ def undo(arguments: Mapping[str, Any], backup: str) -> str:
     name, path = f"{PREFIX}restore", from_here(backup)
     file = _text({name: path}) if _ONE_WORD.fullmatch(path) else _text({name: [path]})
     kept = [_kept(text, _OF_A_RESTORE.__contains__) for text in _extra_vars(arguments)]
-    return _typed("restore", arguments, [*kept, file])
+    return _typed("restore", arguments, kept, [file])
 
 
 def next_command(
@@ -67,18 +70,12 @@ def next_command(
     name = (arguments.get("args") or ("",))[0].rpartition(".")[2]
     if ours and audit and name == "audit" and audit["summary"]["non_compliant"]:
         kept = [_kept(text, _is_of_ours) for text in _extra_vars(arguments)]
-        return _typed("enforce", arguments, [*kept, *needed], _OF_A_PLAN)
+        return _typed("enforce", arguments, kept, needed, _OF_A_PLAN)
     planned = any(change["status"] == "planned" for change in result.get("changes", ()))
     if not (ours and planned and arguments.get("check")):
         return ""
     kept = [_kept(text, _is_of_ours, without=_GREEN) for text in _extra_vars(arguments)]
-    return _typed(name, arguments, [*kept, *(needed if name == "enforce" else ())])
-
-
-def left_out(arguments: Mapping[str, Any]) -> list[str]:
-    """Return the names of the variables that a command leaves out."""
-    given = (_values(text) for text in _extra_vars(arguments) if not text.startswith("@"))
-    return sorted({name for values in given for name in values if not _is_of_ours(name)})
+    return _typed(name, arguments, kept, needed if name == "enforce" else ())
 
 
 def typed_inventory(arguments: Mapping[str, Any]) -> list[str]:
@@ -90,28 +87,49 @@ def typed_inventory(arguments: Mapping[str, Any]) -> list[str]:
 
 def from_here(path: str) -> str:
     """Return the path as it is typed where ansible-playbook was called: short where it lies below."""
-    below = os.path.relpath(path)
-    return path if below.startswith(os.pardir) else below
+    try:
+        below = os.path.relpath(path)
+    except (OSError, ValueError):  # that directory is gone, or there is no way from it
+        return path
+    if below.startswith(os.pardir):
+        return path
+    # What expands in a path is no name of a file.
+    return os.path.join(os.curdir, below) if below.startswith(("~", "$")) else below
 
 
 def _typed(
-    playbook: str, arguments: Mapping[str, Any], variables: Sequence[str | None], more: Sequence[str] = ()
+    playbook: str,
+    arguments: Mapping[str, Any],
+    kept: Sequence[str | None],
+    added: Sequence[str | None],
+    more: Sequence[str] = (),
 ) -> str:
     words = [word for place in typed_inventory(arguments) for word in ("-i", place)]
-    words += ["--limit", str(arguments["subset"])] if arguments.get("subset") else []
-    words += [word for variable in variables if variable for word in ("-e", variable)]
+    words += [f"--limit={arguments['subset']}"] if arguments.get("subset") else []
+    words += [word for variable in (*kept, *added) if variable for word in ("-e", variable)]
     command = f"ansible-playbook {PLAYBOOKS}{playbook} {shlex.join([*words, *more])}".strip()
-    if None not in variables and printable(command) == command:
+    others = _of_others(arguments)
+    if not others and None not in (*kept, *added) and printable(command) == command:
         return command
-    return f"{' '.join([playbook, *more])} as this run was called: its variables cannot be shown on one line"
+    why = f"{first_of(others, _MOST_NAMED)} may be secret" if others else "they cannot be shown as they are typed"
+    own = shlex.join([*(word for variable in added if variable for word in ("-e", variable)), *more])
+    but = "" if more or not arguments.get("check") else ", without --check"
+    return f"{PLAYBOOKS}{playbook} {own and f'{own} '}with the other arguments of this run{but}: {why}"
+
+
+def _of_others(arguments: Mapping[str, Any]) -> list[str]:
+    """Return the names of the variables that are none of ours, of what was typed."""
+    given = (_values(text) for text in _extra_vars(arguments) if not text.startswith("@"))
+    names = {str(name) for values in given for name in values if not _is_of_ours(name)}
+    return sorted("a word without =" if name == "_raw_params" else name for name in names)
 
 
 def _extra_vars(arguments: Mapping[str, Any]) -> Iterator[str]:
     return (text for text in arguments.get("extra_vars") or () if text)
 
 
-def _is_of_ours(name: str) -> bool:
-    return name.startswith(PREFIX)
+def _is_of_ours(name: object) -> bool:
+    return str(name).startswith(PREFIX)
 
 
 def _kept(text: str, is_wanted: Callable[[str], bool], without: tuple[str, str] | None = None) -> str | None:
@@ -123,19 +141,30 @@ def _kept(text: str, is_wanted: Callable[[str], bool], without: tuple[str, str] 
         return f"@{from_here(text[1:])}"
     values = _values(text)
     kept = {name: value for name, value in values.items() if is_wanted(name) and (name, value) != without}
-    if len(kept) == len(values):
-        return text
-    return _text(kept)
+    # As it was typed it may hold a comment; JSON has none.
+    return text if len(kept) == len(values) and (text[0] != "{" or _is_json(text)) else _text(kept)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _text(values: Mapping[str, Any]) -> str | None:
-    """Return a text for --extra-vars that sets these values, None where JSON does not hold them."""
+    """Return a text for --extra-vars that sets these values, None where JSON does not hold them as they are.
+
+    A template is no longer known for one that Ansible evaluates, or that it leaves alone as `!unsafe`.
+    """
     if all(isinstance(value, str) and _ONE_WORD.fullmatch(f"{name}{value}") for name, value in values.items()):
         return " ".join(f"{name}={value}" for name, value in values.items())
     try:
-        return json.dumps(values, default=_date)
+        text = json.dumps(values, default=_date)
     except TypeError:
         return None
+    return text if no_template(text) == text else None
 
 
 def _date(value: object) -> str:

@@ -32,8 +32,7 @@ def test_after_a_run_with_a_backup_comes_what_undoes_it(monkeypatch: pytest.Monk
         f"Undo      ansible-playbook aws_baseline.cloudtrail.restore{KEPT}{READERS} "
         """-e '{"cloudtrail_kms_restore": ["my backup.json"]}'"""
     )
-    left_out = "          It leaves out password, token: add them by -e if needed"
-    assert closing_lines(result, {}, [], {}, is_plan=False) == [*lines, undo, left_out]
+    assert closing_lines(result, {}, [], {}, is_plan=False) == [*lines, undo]
     assert closing_lines(result, {}, [], {"awx_job_id": 1}, is_plan=False) == lines
 
 
@@ -134,3 +133,9 @@ def test_a_run_that_kept_no_backup_says_so_where_something_could_go_back(
     back = closing_lines(result, {"failing": 0}, [], {"awx_job_id": 1}, is_plan=False, is_restore=True)
     assert ("Undo      to undo a restore, run the enforcement again" in back) is is_said
     assert none not in back
+
+
+def test_the_last_lines_cost_no_run_its_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "CLIARGS", GIVEN)
+    (first, line) = closing_lines({"changes": None}, {}, [], {}, is_plan=False)
+    assert (first, line.startswith("The last lines cannot be shown: ")) == ("", True)
