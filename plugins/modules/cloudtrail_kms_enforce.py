@@ -521,8 +521,8 @@ earlier_backups:
   sample: [/var/backups/cloudtrail-kms.json.20261129T012452344951Z]
 undo:
   description: What a restore of RV(backup) would do, by what the run has read. The restore reads all trails, and may
-    refuse for those that O(trails) and O(regions) left out. Null in check mode, of a restore, and where nothing was
-    replaced or too little is known.
+    refuse for those that O(trails) left out. Null in check mode, of a restore or of a run of some O(regions), and where
+    nothing was replaced or too little is known.
   returned: always
   type: dict
   contains:

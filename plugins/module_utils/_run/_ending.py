@@ -124,7 +124,7 @@ def _audits(outcome: RunOutcome, run: Run) -> dict[str, Any]:
     before = _document({each: done.before for each, done in outcome.accounts.items()}, run)
     if all(done.after is None for done in outcome.accounts.values()):
         return {"before": before, "after": None}
-    after = _document({each: done.after or _not_read(done.before) for each, done in outcome.accounts.items()}, run)
+    after = _document({each: done.after or _not_read(done.before, run) for each, done in outcome.accounts.items()}, run)
     if run.task.scope.accounts:
         changed = {account_id for account_id, done in outcome.accounts.items() if done.changes}
         present = {row["account_id"]: row for row in before["accounts"]}
@@ -142,9 +142,10 @@ def _document(accounts: Mapping[str, AccountVerdict], run: Run) -> dict[str, Any
     return document(rows, max(moment(judged.snapshot.read_at) for judged in accounts.values()))
 
 
-def _not_read(before: AccountVerdict) -> AccountVerdict:
-    """Return an account that could not be read again: nothing is known of it now."""
-    message = "the account could not be read again after its changes"
+def _not_read(before: AccountVerdict, run: Run) -> AccountVerdict:
+    """Return an account that could not be read again, or predicted in check mode: nothing is known of it afterwards."""
+    done = "predicted" if run.task.check_mode else "read again"
+    message = f"the account could not be {done} after its changes"
     error = ReadError("cloudtrail", "DescribeTrails", "cloudtrail:DescribeTrails", "", "NotReadAgain", message)
     seen, now = before.snapshot, datetime.now(timezone.utc)
     snapshot = Snapshot(seen.account_id, seen.partition, now, errors=(error,))

@@ -73,6 +73,8 @@ def _undo(done: RunOutcome, accounts: Mapping[str, AccountRun], run: Run) -> Res
     if not backups or not all(_is_read(keys.get(arn)) for each in backups.values() for arn in keys_of_backup(each)):
         return None
     judged = {each: one.after or one.before for each, one in done.accounts.items()}
+    if any(verdict.snapshot.regions_left_out for verdict in judged.values()):
+        return None  # the restore reads these too
     requests = {each: with_writers(accounts[each].account, run.of(each).request) for each in judged}
     settings = {each: run.of(each).settings for each in judged}
     return make_restore_plans(judged, undos_of(backups, judged), keys, requests, settings)

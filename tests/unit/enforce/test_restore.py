@@ -17,8 +17,9 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._s
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Replaced
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._ours import readers_statement
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Task
-from tests.unit.enforce.lab import Lab, comparable
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Run, Task
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Scope
+from tests.unit.enforce.lab import Lab, comparable, statuses
 
 HOME = "eu-central-1"
 READER = Task(settings=Settings(readers=("arn:aws:iam::111111111111:role/LogAuditor",)))
@@ -59,6 +60,16 @@ def test_a_policy_goes_back(load: Callable[[str], Lab]) -> None:
     assert lab.keys(HOME) == before
     assert done.backup is not None
     assert lab.enforce(RESTORE, restore=done.backup).changes == ()
+
+
+@pytest.mark.parametrize(("regions", "is_planned"), [((), True), ((HOME,), False)])
+def test_undo_is_planned_where_the_run_read_what_the_restore_reads(
+    load: Callable[[str], Lab], regions: tuple[str, ...], *, is_planned: bool
+) -> None:
+    done = load("reader-missing").run(Run(replace(READER, scope=Scope(regions=regions))))
+    (account,) = done.accounts.values()
+    assert statuses(account) == [("PutKeyPolicy", "applied")]
+    assert (done.undo is not None) is is_planned
 
 
 def test_a_policy_goes_back_however_kms_gives_it_out(load: Callable[[str], Lab]) -> None:
