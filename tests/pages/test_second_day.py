@@ -56,7 +56,7 @@ def test_what_the_page_shows_was_printed(shown: str, days: Days) -> None:
 
 def test_only_the_day_on_which_something_is_new_is_red(days: Days) -> None:
     assert [day.code for day in (days.first, days.second, days.third)] == [2, 2, 0]
-    assert "There is no previous report yet: " in days.first.printed
+    assert "There is no previous report yet:" in days.first.printed
     assert "trail company-audit in eu-central-1: key_is_usable (fail)" in days.second.printed
 
 
