@@ -22,7 +22,7 @@ from ._version import VERSION
 FORMAT = 2
 # Of all backups together: far more than the policies of all keys that a run may change.
 MOST_BYTES = 128 * 1024 * 1024
-_CORRECT = "Correct the option restore, which takes files that runs wrote to backup_path."
+_CORRECT = "Correct the option restore, which takes files that runs wrote for the option backup_path."
 # Characters of a wrong value that a message shows.
 LONGEST_SHOWN = 200
 LONGEST_TIME = 40

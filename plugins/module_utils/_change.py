@@ -37,7 +37,11 @@ def named_options(options: Iterable[Mapping[str, bool | str]], prefix: str = "")
     def value(of: bool | str) -> str:
         return ": true" if of is True else f" to {of}"
 
-    return ", or ".join(" and ".join(f"{prefix}{name}{value(each[name])}" for name in each) for each in options)
+    def together(each: Mapping[str, bool | str]) -> str:
+        *first, last = (f"{prefix}{name}{value(each[name])}" for name in each)
+        return " and ".join([*filter(None, [", ".join(first)]), last])
+
+    return ", or ".join(map(together, options))
 
 
 def about(trails: Sequence[str]) -> str:

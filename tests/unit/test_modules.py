@@ -152,7 +152,8 @@ def test_a_backup_that_cannot_be_written_is_refused_by_check_mode_too(options: C
     )
     assert told["msg"] == (
         "The backup /nowhere/backup.json cannot be written. "
-        f"Its directory must exist and be writable by the user {getpass.getuser()}."
+        f"Its directory must exist and be writable by the user {getpass.getuser()}. Create it, or set the option "
+        "backup_path to another file."
     )
 
 
@@ -246,7 +247,7 @@ def test_a_refused_enforcement_fails_with_all_that_it_knows(options: Callable[..
     assert (told["failed"], told["changes"], told["msg"]) == (True, [], refusal["message"])
     assert (refusal["account_id"], refusal["options"]) == (
         "111111111111",
-        ["allow_enable_key", "key_id", "replace_compliant_key"],
+        ["allow_enable_key", "key_id", "replace_compliant_key", "trails"],
     )
     assert told["before"]["summary"]["non_compliant"] == 1
 

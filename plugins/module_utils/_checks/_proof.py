@@ -285,7 +285,8 @@ def change_in_words(change: LastChange | ReadError | None) -> str:
 def after(change: LastChange | ReadError | None, of: str = "trail, key or bucket") -> str:
     """Say what comes after the last change of something, which is known or of which none is known."""
     if isinstance(change, LastChange) and not change.event:
-        return f"after {clock(change.since)}, since when no change of {of} is known"
+        begin = "the event history that was read begins there; AWS keeps 90 days"
+        return f"after {clock(change.since)}, since when no change of {of} is known ({begin})"
     return f"after the last change of {of} ({change_in_words(change)})"
 
 

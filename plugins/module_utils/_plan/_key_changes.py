@@ -18,10 +18,14 @@ from ._new_key import policy_of_new_key
 from ._request import EnforceRequest, KeyRequest, RefusedError
 from ._writable import why_not_writable
 
+_LEAVE_OUT = "leave the trail out with the option exceptions or the option trails"
 # By the state of a key that stops encryption: the next step.
 _WAYS_OUT: Mapping[str, tuple[str, Options]] = {
-    "Disabled": ("If it was not disabled on purpose,", ({"allow_enable_key": True},)),
-    "PendingDeletion": ("To keep it,", ({"allow_cancel_deletion": True, "allow_enable_key": True},)),
+    "Disabled": (f"If it was disabled on purpose, {_LEAVE_OUT}. If not,", ({"allow_enable_key": True},)),
+    "PendingDeletion": (
+        f"If it is to be deleted, {_LEAVE_OUT}. To keep it,",
+        ({"allow_cancel_deletion": True, "allow_enable_key": True},),
+    ),
 }
 
 
@@ -93,7 +97,7 @@ def _grants(
     except MergeRefusedError as error:
         if any(each.fails for each in plan.granted):
             raise RefusedError(
-                f"{error} If it stays, leave the trail out with the option exceptions or the option trails, or",
+                f"{error} If it stays, {_LEAVE_OUT}, or",
                 _another_key(request),
                 key=key.arn,
             ) from error
@@ -115,16 +119,20 @@ def _revival(key: Key, account_id: str, request: EnforceRequest, warn: Callable[
     elif key.state == "Disabled" and request.allow_enable_key:
         yield enable_key(key)
     else:
-        step, options = _WAYS_OUT.get(key.state, ("Bring it back to the state Enabled, or", ()))
+        step, options = _WAYS_OUT.get(key.state, (f"Bring it back to the state Enabled, {_LEAVE_OUT}, or", ()))
         why = f"The key {key.arn} is {key.state}, so CloudTrail cannot use it. {step}"
         unset = [{name: value for name, value in each.items() if not getattr(request, name)} for each in options]
         raise RefusedError(why, *unset, _another_key(request), key=key.arn)
 
 
 def _another_key(request: EnforceRequest) -> Mapping[str, bool | str]:
-    """Return the options that give the trails another key, without the one that is set already."""
+    """Return the options that give the trail another key, without those that are set already.
+
+    A run moves all trails that it may write, so it has to name this one.
+    """
+    named: Mapping[str, bool | str] = {} if request.trails else {"trails": "the trail"}
     moved: Mapping[str, bool | str] = {} if request.replace_compliant_key else {"replace_compliant_key": True}
-    return {"key_id": "another key", **moved}
+    return {**named, "key_id": "another key", **moved}
 
 
 def _rotation_hidden(key: Key) -> str:

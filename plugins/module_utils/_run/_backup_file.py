@@ -48,7 +48,10 @@ def checked_path(path: str | None, restored: Iterable[str] = ()) -> str | None:
             "name of a file, not of a directory, a link or a device."
         )
     if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise BackupError(f"The backup {path} cannot be written. {_requirement()}")
+        raise BackupError(
+            f"The backup {path} cannot be written. {_requirement()} Create it, or set the option backup_path to "
+            "another file."
+        )
     return path
 
 

@@ -21,9 +21,10 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "Disabled": ("allow_enable_key",),
     "PendingDeletion": ("allow_cancel_deletion", "allow_enable_key"),
 }
+_ASSUMED = f"the command below assumes yes; if not, leave its trails out with {_PREFIX}exceptions or {_PREFIX}trails"
 _WORDS: Mapping[str, str] = {
-    "Disabled": "whether to enable {names}, now disabled: the command below assumes yes",
-    "PendingDeletion": "whether to keep {names}, whose deletion is scheduled: the command below assumes yes",
+    "Disabled": f"whether to enable {{names}}, now disabled: {_ASSUMED}",
+    "PendingDeletion": f"whether to keep {{names}}, whose deletion is scheduled: {_ASSUMED}",
     "other state": "what becomes of {names}, not enabled yet: until it is, an enforcement refuses its trails",
     "foreign": f"by which role to change {{names}} of another account: set {_PREFIX}key_assume_role",
     "deny": "whether the Deny in the policy of {names} stays: an enforcement refuses its trails and never removes it",

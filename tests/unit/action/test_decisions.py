@@ -35,16 +35,22 @@ ABSENT = {next(iter(READER)): {"outcome": "indeterminate", "reason": "Unknown: r
 EXPIRED = {"expired_exception": {"reason": "Old.", "owner": "me", "expires": "2026-01-01"}}
 
 
+CHOICE = (
+    ": the command below assumes yes; if not, leave its trails out with cloudtrail_kms_exceptions or "
+    "cloudtrail_kms_trails"
+)
+
+
 @pytest.mark.parametrize(
     ("found", "variables", "begins", "needed"),
     [
-        ([state("Disabled")], {}, ["whether to enable the key alias/trail, now disabled"], [ENABLE]),
+        ([state("Disabled")], {}, [f"whether to enable the key alias/trail, now disabled{CHOICE}"], [ENABLE]),
         ([state("Disabled")], {"cloudtrail_kms_allow_enable_key": "false"}, ["whether to enable"], [ENABLE]),
         ([state("Disabled")], ON, [], []),
         (
             [state("PendingDeletion")],
             {},
-            ["whether to keep the key alias/trail, whose deletion is scheduled"],
+            [f"whether to keep the key alias/trail, whose deletion is scheduled{CHOICE}"],
             [CANCEL, ENABLE],
         ),
         (

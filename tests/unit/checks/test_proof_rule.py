@@ -72,7 +72,8 @@ CASES: Mapping[str, tuple[str, str, Finding]] = {
     "by its delivery": (
         "pass",
         "delivered a log in us-east-1 at 2026-11-23T11:55:00+00:00, after 2026-08-25T12:00:00+00:00, since when no "
-        "change of trail, key or bucket is known. That says nothing of other Regions.",
+        "change of trail, key or bucket is known (the event history that was read begins there; AWS keeps 90 days). "
+        "That says nothing of other Regions.",
         proven(PROOF),
     ),
     "by a log": ("pass", "The log of 2026-11-23T11:55:00", proven(replace(PROOF, files=(LOG,)), OBJECTS)),

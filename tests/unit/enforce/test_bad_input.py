@@ -170,7 +170,8 @@ REFUSED = [
         "fresh",
         with_key(Origin="EXTERNAL"),
         f"{TRAIL}: The key {{key}} is PendingImport, so CloudTrail cannot use it. Bring it back to the state "
-        "Enabled, or set key_id to another key and replace_compliant_key: true.",
+        "Enabled, leave the trail out with the option exceptions or the option trails, or set trails to the trail, "
+        "key_id to another key and replace_compliant_key: true.",
     ),
     Bad(
         "key managed by AWS",
@@ -253,8 +254,8 @@ REFUSED = [
         f'{TRAIL}: The policy of {{key}} is left as it is: Statement "Deny data keys" denies kms:GenerateDataKey '
         'to cloudtrail.amazonaws.com. No Allow overrides a Deny: statement "Deny data keys" targets '
         "cloudtrail.amazonaws.com, and its author decides whether that is intended. If it stays, leave the trail "
-        "out with the option exceptions or the option trails, or set key_id to another key and replace_compliant_key: "
-        "true.",
+        "out with the option exceptions or the option trails, or set trails to the trail, key_id to another key and "
+        "replace_compliant_key: true.",
     ),
     Bad(
         "bucket policy that denies",

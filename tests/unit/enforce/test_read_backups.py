@@ -89,7 +89,7 @@ def test_accounts_and_rows_may_be_cut_off(tmp_path: Path) -> None:
     ("text", "words"),
     [
         (None, "cannot be read"),
-        ("x", "is not JSON: .*. Correct the option restore, which takes files that runs wrote to backup_path."),
+        ("x", "is not JSON: .*. Correct the option restore, which takes files that runs wrote for the option backup_p"),
         ("[]", "is no backup"),
         ('{"format": 3}', "is no backup of this collection in format 2"),
         ('{"format": 1}', "is no backup of this collection in format 2"),

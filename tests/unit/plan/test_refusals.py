@@ -108,12 +108,16 @@ def test_a_key_never_comes_back_unasked(state: str, requested: tuple[str, ...], 
     (refused,) = map(str, plan(build.snapshot(key={"state": state}), request).refusals)
     assert refused.startswith(f"{TRAIL}The key {build.KEY_ARN} is {state}")
     way_out = f"set {unset}, or " if unset else "or set "
-    assert refused.endswith(f"{way_out}key_id to another key and replace_compliant_key: true.")
+    assert refused.endswith(f"{way_out}trails to the trail, key_id to another key and replace_compliant_key: true.")
+    assert "leave the trail out with the option exceptions or the option trails" in refused
 
 
 def test_a_refusal_asks_for_no_option_that_is_set() -> None:
     request = replace(GIVEN, replace_compliant_key=True)
     (refused,) = map(str, plan(build.snapshot(), request, target(state="Disabled")).refusals)
+    assert refused.endswith("set allow_enable_key: true, or trails to the trail and key_id to another key.")
+    named = replace(request, trails=(build.TRAIL_ARN,))
+    (refused,) = map(str, plan(build.snapshot(), named, target(state="Disabled")).refusals)
     assert refused.endswith("set allow_enable_key: true, or key_id to another key.")
 
 
