@@ -247,7 +247,7 @@ def test_a_refused_enforcement_fails_with_all_that_it_knows(options: Callable[..
     assert (told["failed"], told["changes"], told["msg"]) == (True, [], refusal["message"])
     assert (refusal["account_id"], refusal["options"]) == (
         "111111111111",
-        ["allow_enable_key", "key_id", "replace_compliant_key", "trails"],
+        ["allow_enable_key", "trails", "key_id", "replace_compliant_key"],
     )
     assert told["before"]["summary"]["non_compliant"] == 1
 
