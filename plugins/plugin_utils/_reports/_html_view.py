@@ -138,7 +138,8 @@ class Comparison:
 class Page:
     """The whole report. `columns` are all rules, `rules` those that found something, worst first.
 
-    Of the other rules, `passed` pass for some trail, `not_judged` apply to none.
+    Of the other rules, `passed` pass for some trail, `not_judged` apply to none, and `not_asked` are those of proof if
+    the audit was made without it.
     """
 
     generated_at: datetime
@@ -156,6 +157,7 @@ class Page:
     rules: tuple[RuleLine, ...]
     passed: tuple[str, ...]
     not_judged: tuple[str, ...]
+    not_asked: tuple[str, ...]
     entries: tuple[Entry, ...]
     exceptions: tuple[ExceptionLine, ...]
     old_keys: tuple[tuple[Mapping[str, Any], tuple[Note, ...]], ...]
@@ -189,6 +191,7 @@ def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
         rules=tuple(sorted((rule for rule in rules if rule.found), key=_worst)),
         passed=tuple(_quiet(rules, passed=True)),
         not_judged=tuple(_quiet(rules, passed=False)),
+        not_asked=tuple({"encryption_is_proven"} - {rule.name for rule in rules}),
         entries=entries,
         exceptions=tuple(_exceptions(entries, generated_at.date())),
         old_keys=tuple(_noted(accounts, "quiet")),
