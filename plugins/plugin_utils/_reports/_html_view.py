@@ -191,7 +191,7 @@ def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
         rules=tuple(sorted((rule for rule in rules if rule.found), key=_worst)),
         passed=tuple(_quiet(rules, passed=True)),
         not_judged=tuple(_quiet(rules, passed=False)),
-        not_asked=tuple({"encryption_is_proven"} - {rule.name for rule in rules}),
+        not_asked=tuple({"encryption_is_proven"} - {rule.name for rule in rules} - _off(accounts)),
         entries=entries,
         exceptions=tuple(_exceptions(entries, generated_at.date())),
         old_keys=tuple(_noted(accounts, "quiet")),
@@ -210,6 +210,11 @@ def _comparison(comparison: Mapping[str, Any] | None) -> Comparison | None:
         why=comparison["why"] or "",
         rows=tuple(change_rows(comparison)),
     )
+
+
+def _off(accounts: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The rules that are off in some account, which its narrowing names."""
+    return {rule for account in accounts for rule in (account.get("narrowed_by") or {}).get("rules_off", ())}
 
 
 def _headline(accounts: Sequence[Mapping[str, Any]], seen: Sequence[Seen]) -> str:
