@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from .._model import KEY_ARN, Key, Missing, ReadError
 from .._policy import listing
 from ._evidence import Evidence
-from ._subject import NO_KEY, Result, Subject, role_of_key_owner, unreadable, usable_key
+from ._subject import NO_KEY, Result, Subject, not_set, role_of_key_owner, unreadable, usable_key
 
 # Updating is a passing state in which the key keeps working (KMS guide, "Key states of AWS KMS keys").
 USABLE_STATES = ("Enabled", "Updating")
@@ -124,7 +124,7 @@ def key_in_bucket_region(subject: Subject) -> Result:
 def key_is_approved(subject: Subject) -> Result:
     """The key is on the list of approved keys, if there is one."""
     if not subject.settings.approved_keys:
-        return Result("not_applicable", "No approved keys are set.")
+        return not_set("approved_keys")
     if subject.trail.kms_key_arn is None:
         return NO_KEY
     approved = _approval(subject, subject.trail.kms_key_arn, subject.settings.approved_keys)

@@ -27,7 +27,7 @@ from .._printable import first_of
 from ._evidence import ReaderEvidence
 from ._own_side import DECRYPT, LIMITS, Own, open_question, own_side
 from ._policy_rules import but_for_others, granting, key_and_policy
-from ._subject import Result, Subject, unknown_organization, unreadable
+from ._subject import Result, Subject, not_set, unknown_organization, unreadable
 
 # How many folders a message names; the evidence has them all.
 SHOWN = 3
@@ -75,7 +75,7 @@ class Answer:
 def readers_can_decrypt(subject: Subject) -> Result:
     """Every reader may decrypt this trail's logs in all of its folders, as the key policy says."""
     if not subject.settings.readers:
-        return Result("not_applicable", "No readers are set.")
+        return not_set("readers")
     read = key_and_policy(subject)
     if isinstance(read, Result):
         return read

@@ -31,7 +31,7 @@ from .._printable import first_of
 from ._bucket_rule import policy_of
 from ._evidence import ReaderEvidence
 from ._own_side import DECRYPT, GET, LIMITS, Own, OwnSide, open_question, own_side
-from ._subject import Result, Subject, unknown_organization, unreadable
+from ._subject import Result, Subject, not_set, unknown_organization, unreadable
 
 SID = "ReadCloudTrailLogs"
 # How many folders a message names; the evidence has them all.
@@ -91,7 +91,7 @@ def readers_can_read(subject: Subject) -> Result:
     hold for a live call.
     """
     if not subject.settings.readers:
-        return Result("not_applicable", "No readers are set.")
+        return not_set("readers")
     name = subject.trail.bucket_name
     policy = policy_of(subject)
     if isinstance(policy, ReadError):

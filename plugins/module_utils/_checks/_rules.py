@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -27,7 +27,7 @@ from ._proof_rule import encryption_is_proven
 from ._reader_rule import readers_can_decrypt
 from ._reading_rule import readers_can_read
 from ._scope_rule import key_policy_is_scoped
-from ._subject import Result, Settings, Subject
+from ._subject import Result, Settings, Subject, not_set
 from ._trail_rules import trail_has_kms_key, trail_is_delivering
 
 
@@ -70,10 +70,11 @@ class Remedy(Enum):
 class Rule:
     """One rule: the function that judges, its default level, what it means, and what is done about it.
 
-    `title` says what is required, in words for people: it stands beside what fails as well. `call` is the call of
-    CloudTrail that a rule on the key's policy is about. `delivers`: if the rule is required and does not pass, the
-    trail may deliver no logs under a customer managed key. `completed` adds to the result for all moments what no
-    policy that was read can tell. `is_asked` says for settings whether the rule is judged at all.
+    `title` says what is required, in words for people: it stands beside what fails as well. `option` asks for the
+    rule: without it nothing is judged. `call` is the call of CloudTrail that a rule on the key's policy is about.
+    `delivers`: if the rule is required and does not pass, the trail may deliver no logs under a customer managed key.
+    `completed` adds to the result for all moments what no policy that was read can tell. `is_asked` says for settings
+    whether the rule is judged at all.
     """
 
     judge: Callable[[Subject], Result]
@@ -82,6 +83,7 @@ class Rule:
     severity: str
     leads_to: Remedy = Remedy.REPORT
     frameworks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    option: str = ""
     call: str = ""
     delivers: bool = False
     completed: Callable[[Subject, Result], Result] = lambda _subject, result: result
@@ -91,6 +93,16 @@ class Rule:
     def name(self) -> str:
         """The one name of the rule, in code, findings, reports and docs."""
         return self.judge.__name__
+
+    def title_at(self, level: Level) -> str:
+        """Return the title, which says of a rule that is not required what should be."""
+        return self.title if level == "required" else self.title.replace(" must ", " should ")
+
+    def lacks_option(self, messages: Collection[str]) -> bool:
+        """Return whether findings of an audit with these messages say that its option did not ask for the rule."""
+        if not self.is_asked(Settings()):
+            return not messages
+        return bool(self.option) and set(messages) == {not_set(self.option).message}
 
 
 RULES: Mapping[str, Rule] = {
@@ -142,7 +154,7 @@ RULES: Mapping[str, Rule] = {
         ),
         Rule(
             key_policy_allows_describe,
-            "The key policy should let CloudTrail describe the key",
+            "The key policy must let CloudTrail describe the key",
             "advised",
             "low",
             Remedy.MERGE,
@@ -167,26 +179,41 @@ RULES: Mapping[str, Rule] = {
         Rule(trail_is_delivering, "The trail must deliver its logs", "required", "critical", delivers=True),
         Rule(
             encryption_is_proven,
-            "A delivered log should show encryption under the key",
+            "A delivered log must show encryption under the key",
             "advised",
             "medium",
             frameworks=ENCRYPTION_CONTROLS,
+            option="proof",
             completed=lambda subject, result: with_older_logs(subject, with_digest(subject, result)),
             is_asked=lambda settings: settings.proof != "none",
         ),
-        Rule(readers_can_decrypt, "The readers must be allowed to decrypt the logs", "required", "high", Remedy.MERGE),
-        Rule(readers_can_read, "The readers must be allowed to fetch the logs", "required", "high"),
-        Rule(key_is_approved, "The key must be on the list of approved keys", "required", "medium", Remedy.ANOTHER_KEY),
+        Rule(
+            readers_can_decrypt,
+            "The readers must be allowed to decrypt the logs",
+            "required",
+            "high",
+            Remedy.MERGE,
+            option="readers",
+        ),
+        Rule(readers_can_read, "The readers must be allowed to fetch the logs", "required", "high", option="readers"),
+        Rule(
+            key_is_approved,
+            "The key must be on the list of approved keys",
+            "required",
+            "medium",
+            Remedy.ANOTHER_KEY,
+            option="approved_keys",
+        ),
         Rule(
             key_policy_is_scoped,
-            "The key policy should keep outsiders out",
+            "The key policy must keep outsiders out",
             "advised",
             "medium",
             completed=with_related_keys,
         ),
         Rule(
             key_rotation_enabled,
-            "The key should be rotated automatically",
+            "The key must be rotated automatically",
             "advised",
             "medium",
             frameworks=_cis("2.8", "3.8", "3.6", "4.6"),

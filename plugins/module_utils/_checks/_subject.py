@@ -191,6 +191,11 @@ class Result(Judgement):
 NO_KEY = Result("not_applicable", "The trail has no KMS key.")
 
 
+def not_set(option: str) -> Result:
+    """The result of a rule on a list, where this option does not give the list."""
+    return Result("not_applicable", f"No {option.replace('_', ' ')} are set.")
+
+
 def unreadable(what: str, error: ReadError, options: Options = (), remedy: str = "") -> Result:
     """The result for a fact that could not be read: unknown, with the IAM action that would tell.
 

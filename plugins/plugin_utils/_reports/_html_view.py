@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from typing import Any, TypeAlias
 
 from ...module_utils._checks import RULES
 from ...module_utils._facts import distinct_trails, trail_rank
+from ...module_utils._model import Level
 from ...module_utils._printable import count
 from ._compared import ChangeRow, change_rows
 from ._coverage import scope
@@ -138,8 +139,8 @@ class Comparison:
 class Page:
     """The whole report. `columns` are all rules, `rules` those that found something, worst first.
 
-    Of the other rules, `passed` pass for some trail, `not_judged` apply to none, and `not_asked` are those of proof if
-    the audit was made without it.
+    Of the other rules, `passed` pass for some trail, `not_asked` has by option those that this option did not ask for,
+    and `not_judged` apply to no trail all the same. `levels` has the strictest level of each rule.
     """
 
     generated_at: datetime
@@ -157,7 +158,8 @@ class Page:
     rules: tuple[RuleLine, ...]
     passed: tuple[str, ...]
     not_judged: tuple[str, ...]
-    not_asked: tuple[str, ...]
+    not_asked: Mapping[str, Sequence[str]]
+    levels: Mapping[str, Level]
     entries: tuple[Entry, ...]
     exceptions: tuple[ExceptionLine, ...]
     old_keys: tuple[tuple[Mapping[str, Any], tuple[Note, ...]], ...]
@@ -174,7 +176,9 @@ def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
     verdict = min((account["verdict"] for account in accounts), key=_ORDER.__getitem__, default="not_applicable")
     generated_at = datetime.fromisoformat(audit["generated_at"]).astimezone(timezone.utc)
     control = cis_controls(RULES["trail_has_kms_key"].frameworks, cis_version)
-    rules = tuple(_rule_lines(trails))
+    levels = _levels(trails)
+    rules = tuple(_rule_lines(trails, levels))
+    not_asked = _not_asked(accounts, trails)
     return Page(
         generated_at=generated_at,
         collection_version=audit["collection_version"],
@@ -190,8 +194,9 @@ def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
         columns=tuple(rule.name for rule in rules),
         rules=tuple(sorted((rule for rule in rules if rule.found), key=_worst)),
         passed=tuple(_quiet(rules, passed=True)),
-        not_judged=tuple(_quiet(rules, passed=False)),
-        not_asked=tuple({"encryption_is_proven"} - {rule.name for rule in rules} - _off(accounts)),
+        not_judged=tuple(_quiet(rules, passed=False, but=set().union(*not_asked.values()))),
+        not_asked=not_asked,
+        levels=levels,
         entries=entries,
         exceptions=tuple(_exceptions(entries, generated_at.date())),
         old_keys=tuple(_noted(accounts, "quiet")),
@@ -215,6 +220,28 @@ def _comparison(comparison: Mapping[str, Any] | None) -> Comparison | None:
 def _off(accounts: Sequence[Mapping[str, Any]]) -> set[str]:
     """The rules that are off in some account, which its narrowing names."""
     return {rule for account in accounts for rule in (account.get("narrowed_by") or {}).get("rules_off", ())}
+
+
+def _levels(trails: Sequence[Mapping[str, Any]]) -> dict[str, Level]:
+    """Return the level of each rule: required if it is required of any trail."""
+    levels: dict[str, Level] = {}
+    for finding in (finding for trail in trails for finding in trail["findings"]):
+        if levels.get(finding["rule"]) != "required":
+            levels[finding["rule"]] = finding["level"]
+    return levels
+
+
+def _not_asked(accounts: Sequence[Mapping[str, Any]], trails: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return the rules that no trail was judged by because an option was not set, by this option."""
+    messages: dict[str, set[str]] = {}
+    for finding in (finding for trail in trails for finding in trail["findings"]):
+        messages.setdefault(finding["rule"], set()).add(finding["message"])
+    rules: dict[str, list[str]] = {}
+    off = _off(accounts)
+    for name, rule in RULES.items():
+        if name not in off and rule.lacks_option(messages.get(name, ())):
+            rules.setdefault(rule.option, []).append(name)
+    return rules
 
 
 def _headline(accounts: Sequence[Mapping[str, Any]], seen: Sequence[Seen]) -> str:
@@ -292,20 +319,20 @@ def _parts(counts: Sequence[tuple[str, str, int]]) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _rule_lines(trails: Sequence[Mapping[str, Any]]) -> Iterator[RuleLine]:
+def _rule_lines(trails: Sequence[Mapping[str, Any]], levels: Mapping[str, Level]) -> Iterator[RuleLine]:
     counts: dict[str, Counter[str]] = {}
     for finding in (finding for trail in trails for finding in trail["findings"]):
         counts.setdefault(finding["rule"], Counter())[kind_of(finding)] += 1
     for name, kinds in counts.items():
         parts = _parts([(kind, label, kinds[kind]) for kind, label in KINDS.items()])
         found = tuple(part for part in parts if part.kind not in ("pass", "not_applicable"))
-        yield RuleLine(name=name, title=rule_title(name), parts=parts, found=found)
+        yield RuleLine(name=name, title=rule_title(name, levels[name]), parts=parts, found=found)
 
 
-def _quiet(rules: Sequence[RuleLine], *, passed: bool) -> Iterator[str]:
+def _quiet(rules: Sequence[RuleLine], *, passed: bool, but: Collection[str] = ()) -> Iterator[str]:
     """Yield the rules that found nothing: those that pass for a trail, or those that apply to none."""
     for rule in rules:
-        if not rule.found and passed is any(part.kind == "pass" for part in rule.parts):
+        if not rule.found and rule.name not in but and passed is any(part.kind == "pass" for part in rule.parts):
             yield rule.name
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from ...module_utils._checks import RULES
-from ...module_utils._model import ReadError, is_denied, next_step
+from ...module_utils._model import Level, ReadError, is_denied, next_step
 
 # The one thing that is judged of an account rather than of a trail.
 ACCOUNT_RULE = "account_has_trails"
@@ -60,9 +60,9 @@ class Note:
         return f"{self.remediation}: {self.command}" if self.command else self.remediation
 
 
-def rule_title(rule: str) -> str:
-    """Return what a rule requires, in words for people."""
-    return RULES[rule].title if rule in RULES else rule.replace("_", " ")
+def rule_title(rule: str, level: Level | None = None) -> str:
+    """Return what a rule requires or advises at a level, else at its own, in words for people."""
+    return RULES[rule].title_at(level or RULES[rule].level) if rule in RULES else rule.replace("_", " ")
 
 
 def finding_notes(findings: Sequence[Mapping[str, Any]]) -> Iterator[Note]:
