@@ -16,7 +16,7 @@ from ansible import constants, context
 
 from ...module_utils._printable import count, first_of, unforeseen
 from .._reports import FORMATS, is_excepted, verdict_words
-from ._commands import PLAYBOOKS, PREFIX, from_here, is_ours, next_command, typed_inventory, undo
+from ._commands import PLAYBOOKS, PREFIX, from_here, is_ours, next_command, typed_inventory, undo, without_green
 from ._decisions import decisions, is_left_to_owners
 from ._proven import delivered, proven, proven_trails
 
@@ -152,7 +152,7 @@ def _commands(
         return
     if next_command(arguments, audit, result):
         open_ones = decisions(audit, variables) if audit else None
-        needed = open_ones.variables if open_ones else _backup(variables)
+        needed = open_ones.variables if open_ones else (*_backup(variables), *without_green(arguments, variables))
         if audit and is_left_to_owners(audit):
             yield f"Next      An enforcement would change nothing here: {_OWNERS}"
             return

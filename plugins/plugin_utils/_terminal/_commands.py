@@ -6,7 +6,8 @@
 
 A command has the inventory, the limit and the variables of the present one. Variables of others may be secrets, and
 ours, or those of the inventory, may depend on them: where there are any, the command is told in words. So is one that
-a terminal would not show as it has to be typed, or that would have to be written anew around a template.
+a terminal would not show as it has to be typed, or that would have to be written anew around a template, and one after
+a playbook of others, which may have set variables itself.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from ansible.parsing.splitter import parse_kv
 
 from ...module_utils._printable import first_of, no_template, printable
 
+# A variable and its value.
+_Item = tuple[Any, Any]
+
 PREFIX = "cloudtrail_kms_"
 PLAYBOOKS = "aws_baseline.cloudtrail."
 # What a restore takes of the variables of the enforcement: what opens the accounts, and what they are judged by. It is
@@ -32,12 +36,12 @@ PLAYBOOKS = "aws_baseline.cloudtrail."
 _OF_A_RESTORE = frozenset(
     PREFIX + name
     for name in (
-        *("hosts", "assume_role", "key_assume_role", "bucket_assume_role", "account_options"),
-        "allow_unread_bucket_policy",
+        *("hosts", "assume_role", "key_assume_role", "bucket_assume_role", "allow_unread_bucket_policy"),
         *("readers", "rules", "exceptions", "approved_keys", "proof"),
     )
 )
 _MOST_NAMED = 5  # of the variables of others
+_OF_NO_NAME = {"_raw_params": "a word without ="}
 _OF_A_PLAN = ("--check", "--diff")
 _GREEN = (f"{PREFIX}fail_on", "never")
 # A value that an extra variable takes as it stands: neither Ansible nor an option of ours splits it.
@@ -54,8 +58,10 @@ def undo(arguments: Mapping[str, Any], backup: str) -> str:
     """Return the command that restores a backup in the accounts of this run."""
     name, path = f"{PREFIX}restore", from_here(backup)
     file = _text({name: path}) if _ONE_WORD.fullmatch(path) else _text({name: [path]})
-    kept = [_kept(text, _OF_A_RESTORE.__contains__) for text in _extra_vars(arguments)]
-    return _typed("restore", arguments, kept, [file])
+    if not is_ours(arguments):
+        with_file = shlex.join(["-e", file or name])
+        return f"{PLAYBOOKS}restore, or the role with tasks_from: restore, with the same variables and {with_file}"
+    return _typed("restore", arguments, lambda item: item[0] in _OF_A_RESTORE, [file])
 
 
 def next_command(
@@ -69,13 +75,19 @@ def next_command(
     ours = is_ours(arguments)
     name = (arguments.get("args") or ("",))[0].rpartition(".")[2]
     if ours and audit and name == "audit" and audit["summary"]["non_compliant"]:
-        kept = [_kept(text, _is_of_ours) for text in _extra_vars(arguments)]
-        return _typed("enforce", arguments, kept, needed, _OF_A_PLAN)
+        return _typed("enforce", arguments, _is_of_ours, needed, _OF_A_PLAN)
     planned = any(change["status"] == "planned" for change in result.get("changes", ()))
     if not (ours and planned and arguments.get("check")):
         return ""
-    kept = [_kept(text, _is_of_ours, without=_GREEN) for text in _extra_vars(arguments)]
-    return _typed(name, arguments, kept, needed if name == "enforce" else ())
+    needed = () if name == "restore" else needed
+    return _typed(name, arguments, lambda item: _is_of_ours(item) and item != _GREEN, needed)
+
+
+def without_green(arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what the run after a plan needs, so that no file of variables keeps it green by `fail_on=never`."""
+    name, never = _GREEN
+    has_file = any(text.startswith("@") for text in _extra_vars(arguments))
+    return (f"{name}=unknown",) if has_file and variables.get(name) == never else ()
 
 
 def typed_inventory(arguments: Mapping[str, Any]) -> list[str]:
@@ -100,47 +112,45 @@ def from_here(path: str) -> str:
 def _typed(
     playbook: str,
     arguments: Mapping[str, Any],
-    kept: Sequence[str | None],
+    is_kept: Callable[[_Item], bool],
     added: Sequence[str | None],
     more: Sequence[str] = (),
 ) -> str:
+    """Return the command, or words for it, with the variables typed for this run that are kept, and those added."""
+    variables = [*(_kept(text, is_kept) for text in _extra_vars(arguments)), *added]
     words = [word for place in typed_inventory(arguments) for word in ("-i", place)]
     words += [f"--limit={arguments['subset']}"] if arguments.get("subset") else []
-    words += [word for variable in (*kept, *added) if variable for word in ("-e", variable)]
+    words += [word for variable in variables if variable for word in ("-e", variable)]
     command = f"ansible-playbook {PLAYBOOKS}{playbook} {shlex.join([*words, *more])}".strip()
-    others = _of_others(arguments)
-    if not others and None not in (*kept, *added) and printable(command) == command:
+    typed = [item for text in _extra_vars(arguments) if text[0] != "@" for item in _values(text).items()]
+    others = sorted({_OF_NO_NAME.get(item[0], str(item[0])) for item in typed if not _is_of_ours(item)})
+    if not others and None not in variables and printable(command) == command:
         return command
     why = f"{first_of(others, _MOST_NAMED)} may be secret" if others else "they cannot be shown as they are typed"
     own = shlex.join([*(word for variable in added if variable for word in ("-e", variable)), *more])
-    but = "" if more or not arguments.get("check") else ", without --check"
+    without = ["--check"] if arguments.get("check") and not more else []
+    without += sorted({str(item[0]) for item in typed if _is_of_ours(item) and not is_kept(item)})
+    but = f", without {', '.join(without)}" if without else ""
     return f"{PLAYBOOKS}{playbook} {own and f'{own} '}with the other arguments of this run{but}: {why}"
-
-
-def _of_others(arguments: Mapping[str, Any]) -> list[str]:
-    """Return the names of the variables that are none of ours, of what was typed."""
-    given = (_values(text) for text in _extra_vars(arguments) if not text.startswith("@"))
-    names = {str(name) for values in given for name in values if not _is_of_ours(name)}
-    return sorted("a word without =" if name == "_raw_params" else name for name in names)
 
 
 def _extra_vars(arguments: Mapping[str, Any]) -> Iterator[str]:
     return (text for text in arguments.get("extra_vars") or () if text)
 
 
-def _is_of_ours(name: object) -> bool:
-    return str(name).startswith(PREFIX)
+def _is_of_ours(item: _Item) -> bool:
+    return str(item[0]).startswith(PREFIX)
 
 
-def _kept(text: str, is_wanted: Callable[[str], bool], without: tuple[str, str] | None = None) -> str | None:
-    """Return a text for --extra-vars with the wanted ones of its variables alone, as it was typed if these are all.
+def _kept(text: str, is_kept: Callable[[_Item], bool]) -> str | None:
+    """Return a text for --extra-vars with those of its variables that are kept, as it was typed if these are all.
 
     None where JSON does not hold them.
     """
     if text.startswith("@"):
         return f"@{from_here(text[1:])}"
     values = _values(text)
-    kept = {name: value for name, value in values.items() if is_wanted(name) and (name, value) != without}
+    kept = dict(filter(is_kept, values.items()))
     # As it was typed it may hold a comment; JSON has none.
     return text if len(kept) == len(values) and (text[0] != "{" or _is_json(text)) else _text(kept)
 

@@ -220,6 +220,23 @@ def test_the_run_after_a_plan_keeps_what_undoes_it(
     assert last == f"Next      ansible-playbook aws_baseline.cloudtrail.enforce{option}"
 
 
+@pytest.mark.parametrize(
+    ("typed", "fail_on", "is_added"),
+    [(["@more.yml"], "never", True), (["@more.yml"], "new", False), (["cloudtrail_kms_fail_on=never"], "never", False)],
+)
+def test_a_file_of_variables_does_not_keep_the_run_after_a_plan_green(
+    typed: list[str], fail_on: str, is_added: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables = {"cloudtrail_kms_fail_on": fail_on}
+    run = with_after(enforced(change(ONE, "planned"), **ALONE))
+    for playbook in ("enforce", "provision_account", "restore"):
+        arguments = {**PLAN, "args": (f"aws_baseline.cloudtrail.{playbook}",), "extra_vars": typed}
+        monkeypatch.setattr(context, "CLIARGS", arguments)
+        last = closing_lines(run, {"failing": 0}, [], variables, is_plan=True)[-1]
+        assert ("-e cloudtrail_kms_fail_on=unknown" in last) is (is_added and playbook != "restore")
+        assert "never" not in last
+
+
 @pytest.mark.parametrize(("playbook", "check"), [("enforce", True), ("restore", True), ("restore", False)])
 def test_after_a_refusal_comes_no_command_that_is_refused_again(
     playbook: str, check: bool, monkeypatch: pytest.MonkeyPatch

@@ -27,7 +27,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal.
 from tests.unit.action.test_enforce_many import ONE, change, enforced
 
 AUDIT = {"args": ("aws_baseline.cloudtrail.audit",)}
-PLAN = {"args": ("aws_baseline.cloudtrail.enforce",), "check": True}
+ENFORCE: dict[str, Any] = {"args": ("aws_baseline.cloudtrail.enforce",)}
+PLAN = {**ENFORCE, "check": True}
 GIVEN = {
     "inventory": ("/elsewhere/accounts.yml",),
     "subset": "dev",
@@ -179,25 +180,44 @@ def test_what_narrows_a_plan_narrows_the_run(text: str, kept: dict[str, Any]) ->
 
 def test_a_run_of_many_is_undone_in_all_of_them() -> None:
     text = "cloudtrail_kms_hosts=all cloudtrail_kms_backup_path=b.json"
-    command = undo({"extra_vars": (text,)}, f"{os.getcwd()}/b.json")
+    command = undo({**ENFORCE, "extra_vars": (text,)}, f"{os.getcwd()}/b.json")
     assert typed_again(command) == {"cloudtrail_kms_hosts": "all", "cloudtrail_kms_restore": "b.json"}
 
 
 @pytest.mark.parametrize("name", ["Acme, Inc.json", "prod.json,prod.json", "it's.json", "a b.json"])
 def test_the_file_that_undoes_a_run_is_its_backup(name: str) -> None:
-    assert typed_again(undo({}, f"{os.getcwd()}/{name}")) == {"cloudtrail_kms_restore": [name]}
+    assert typed_again(undo(ENFORCE, f"{os.getcwd()}/{name}")) == {"cloudtrail_kms_restore": [name]}
 
 
 @pytest.mark.parametrize(("name", "typed"), [("~/b.json", "./~/b.json"), ("$HOME/b.json", ["./$HOME/b.json"])])
 def test_a_name_that_a_path_would_expand_stays_a_name(name: str, typed: object) -> None:
-    assert typed_again(undo({}, f"{os.getcwd()}/{name}")) == {"cloudtrail_kms_restore": typed}
+    assert typed_again(undo(ENFORCE, f"{os.getcwd()}/{name}")) == {"cloudtrail_kms_restore": typed}
 
 
 def test_a_directory_that_is_gone_leaves_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
-    assert undo({}, "/srv/b.json").endswith(" -e cloudtrail_kms_restore=/srv/b.json")
+    assert undo(ENFORCE, "/srv/b.json").endswith(" -e cloudtrail_kms_restore=/srv/b.json")
+
+
+@pytest.mark.parametrize("playbooks", [("site.yml",), ("aws_baseline.cloudtrail.enforce", "site.yml")])
+def test_a_run_whose_variables_a_playbook_may_have_set_is_undone_in_words(playbooks: tuple[str, ...]) -> None:
+    words = "aws_baseline.cloudtrail.restore, or the role with tasks_from: restore, with the same variables and -e "
+    assert undo({**GIVEN, "args": playbooks}, "/srv/b.json") == f"{words}cloudtrail_kms_restore=/srv/b.json"
+
+
+def test_words_name_what_a_command_would_leave_out() -> None:
+    typed = ("env=prod cloudtrail_kms_fail_on=never", "cloudtrail_kms_readers=x cloudtrail_kms_trails=a,b", "@x.yml")
+    words, why = "with the other arguments of this run", "env may be secret"
+    assert undo({**ENFORCE, "extra_vars": typed}, "/srv/b.json") == (
+        f"aws_baseline.cloudtrail.restore -e cloudtrail_kms_restore=/srv/b.json {words}, without "
+        f"cloudtrail_kms_fail_on, cloudtrail_kms_trails: {why}"
+    )
+    run = next_command({**PLAN, "extra_vars": typed}, None, PLANNED)
+    assert run == f"aws_baseline.cloudtrail.enforce {words}, without --check, cloudtrail_kms_fail_on: {why}"
+    plan = next_command({**AUDIT, "extra_vars": typed}, {"summary": {"non_compliant": 1}}, {})
+    assert plan == f"aws_baseline.cloudtrail.enforce --check --diff {words}: {why}"
 
 
 GREEN = "cloudtrail_kms_fail_on: never"
@@ -221,7 +241,8 @@ def test_a_command_that_would_not_be_the_same_is_told_in_words(fields: dict[str,
     words = f"with the other arguments of this run%s: {why or 'they cannot be shown as they are typed'}"
     run = next_command({**PLAN, **fields}, None, PLANNED, ["cloudtrail_kms_backup_path=b.json"])
     added = "aws_baseline.cloudtrail.enforce -e cloudtrail_kms_backup_path=b.json"
-    assert run == f"{added} {words % ', without --check'}"
+    without = ", without --check, cloudtrail_kms_fail_on" if GREEN in str(fields) else ", without --check"
+    assert run == f"{added} {words % without}"
     if GREEN not in str(fields):
         plan = next_command({**AUDIT, **fields}, {"summary": {"non_compliant": 1}}, {})
         assert plan == f"aws_baseline.cloudtrail.enforce --check --diff {words % ''}"

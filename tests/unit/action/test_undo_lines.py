@@ -16,14 +16,14 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._mo
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._closing import closing_lines
 from tests.unit.action.audits import KEY, NARROWED, audit, reason
 from tests.unit.action.test_closing import ALONE
-from tests.unit.action.test_commands import GIVEN, KEPT, READERS
+from tests.unit.action.test_commands import ENFORCE, GIVEN, KEPT, READERS
 from tests.unit.action.test_enforce_many import CENTRAL, ONE, TWO, bare, change, enforced
 
-TYPED = {**GIVEN, "extra_vars": ("cloudtrail_kms_hosts=all",)}
+TYPED = {**ENFORCE, **GIVEN, "extra_vars": ("cloudtrail_kms_hosts=all",)}
 
 
 def test_after_a_run_with_a_backup_comes_what_undoes_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(context, "CLIARGS", GIVEN)
+    monkeypatch.setattr(context, "CLIARGS", {**ENFORCE, **GIVEN})
     had = {**change(ONE), "before": {"kms_key_arn": KEY}}
     result = {**with_after(enforced(had, **ALONE)), "backup_path": f"{os.getcwd()}/my backup.json"}
     delivery = "Delivery  not waited for: audit again in some minutes (cloudtrail_kms_wait=true waits for it)"
@@ -38,7 +38,7 @@ def test_after_a_run_with_a_backup_comes_what_undoes_it(monkeypatch: pytest.Monk
 
 def test_what_undoes_a_run_keeps_by_what_it_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     inline = '{"cloudtrail_kms_readers": ["arn:aws:iam::111111111111:role/x"], "cloudtrail_kms_key_id": "alias/x"}'
-    monkeypatch.setattr(context, "CLIARGS", {**GIVEN, "extra_vars": (inline, "cloudtrail_kms_proof=events")})
+    monkeypatch.setattr(context, "CLIARGS", {**ENFORCE, **GIVEN, "extra_vars": (inline, "cloudtrail_kms_proof=events")})
     (line,) = (each for each in _undoing(change(ONE)) if each.startswith("Undo"))
     assert (
         '-e \'{"cloudtrail_kms_readers": ["arn:aws:iam::111111111111:role/x"]}\' -e cloudtrail_kms_proof=events' in line
@@ -136,6 +136,6 @@ def test_a_run_that_kept_no_backup_says_so_where_something_could_go_back(
 
 
 def test_the_last_lines_cost_no_run_its_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(context, "CLIARGS", GIVEN)
+    monkeypatch.setattr(context, "CLIARGS", {**ENFORCE, **GIVEN})
     (first, line) = closing_lines({"changes": None}, {}, [], {}, is_plan=False)
     assert (first, line.startswith("The last lines cannot be shown: ")) == ("", True)
