@@ -16,4 +16,4 @@ from ._notes import Note, Tone, account_notes, finding_notes
 from ._previous import Previous, objects_of, previous_of, to_fetch
 from ._publish import publish
 from ._reserved import ReservedError, folders, places, reserved
-from ._verdicts import is_excepted, still_failing, verdict_words
+from ._verdicts import WITH_KEY, is_excepted, proofs, still_failing, verdict_words

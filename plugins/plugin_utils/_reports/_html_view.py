@@ -22,7 +22,7 @@ from ._frameworks import benchmark, chosen, cis_controls, title
 from ._html_changes import Enforcement, enforcement
 from ._html_trail import KINDS, TrailView, kind_of, trail_view
 from ._notes import Note, Tone, account_notes, rule_title
-from ._verdicts import Delivery, delivery, is_excepted, verdict_words
+from ._verdicts import Delivery, delivery, is_excepted, proofs, verdict_words
 
 # Worst first: the order of the bars and of the entries.
 VERDICTS: Mapping[str, str] = {
@@ -150,6 +150,7 @@ class Page:
     verdict_words: str
     headline: str
     literally: str
+    proven: str
     scope: tuple[tuple[str, str], ...]
     comparison: Comparison | None
     enforcement: Enforcement | None
@@ -187,6 +188,7 @@ def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
         verdict_words=verdict_words({"verdict": verdict, "trails": trails}, VERDICTS[verdict]),
         headline=_headline(accounts, seen),
         literally=_literally(trails, control),
+        proven=str(proofs(accounts)),
         scope=tuple(scope(audit, len(trails))),
         comparison=_comparison(audit.get("comparison")),
         enforcement=enforcement(audit),

@@ -2,16 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a verdict rests on: exceptions, and whether trails can deliver. Everything is counted from findings."""
+"""What a verdict rests on: exceptions, proof, and whether trails can deliver. Everything is counted from findings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from ...module_utils._checks import RULES
+from ...module_utils._facts import distinct_trails
 from ...module_utils._printable import count
 
+# The statuses of encryption_is_proven where there is a key.
+WITH_KEY = frozenset({"pass", "fail", "unknown", "excepted"})
 # Whether a trail can deliver logs under a customer managed key: it can, or why that is not shown.
 Delivery: TypeAlias = Literal["can", "excepted", "lowered", "not_judged"]
 _DELIVERS = frozenset(rule.name for rule in RULES.values() if rule.delivers)
@@ -54,6 +58,38 @@ def still_failing(findings: Iterable[Mapping[str, Any]]) -> str:
 
 def _fail(rules: Sequence[str]) -> str:
     return f"{', '.join(rules)} {'fails' if len(rules) == 1 else 'fail'}"
+
+
+@dataclass(frozen=True)
+class Proofs:
+    """The trails with a key of an audit with proof, each with its finding, and the number of those without a key."""
+
+    with_key: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]
+    without_key: int
+
+    @property
+    def proven(self) -> list[Mapping[str, Any]]:
+        """The trails whose encryption is proven."""
+        return [trail for trail, finding in self.with_key if finding["status"] == "pass"]
+
+    def __str__(self) -> str:
+        """Say of how many trails there is proof; nothing, if the audit did not look for it."""
+        if not self.with_key and not self.without_key:
+            return ""
+        without = f"; {count(self.without_key, 'trail')} without a key left out" if self.without_key else ""
+        return f"{len(self.proven)} of {count(len(self.with_key), 'trail')} with a key{without}"
+
+
+def proofs(accounts: Sequence[Mapping[str, Any]]) -> Proofs:
+    """Return what an audit says of the proof of each trail, counted once."""
+    judged = [
+        (trail, finding)
+        for _account, trail in distinct_trails(accounts)
+        for finding in trail["findings"]
+        if finding["rule"] == "encryption_is_proven"
+    ]
+    with_key = [(trail, finding) for trail, finding in judged if finding["status"] in WITH_KEY]
+    return Proofs(with_key, len(judged) - len(with_key))
 
 
 def delivery(trail: Mapping[str, Any], account: Mapping[str, Any]) -> Delivery:

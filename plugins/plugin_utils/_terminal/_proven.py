@@ -11,17 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from ...module_utils._facts import distinct_trails
 from ...module_utils._next_steps import is_denied
 from ...module_utils._operations import WRITES
 from ...module_utils._printable import count
-from .._reports import still_failing
+from .._reports import WITH_KEY, proofs, still_failing
 
 # Of a run of many accounts the report says the others.
 MOST_PROOFS = 3
 _MOST_REASONS = 5
-# The statuses of encryption_is_proven where there is a key.
-_WITH_KEY = frozenset({"pass", "fail", "unknown", "excepted"})
 _PREFIX = "cloudtrail_kms_"
 _MARGIN = " " * 10
 
@@ -31,26 +28,17 @@ def proven_trails(audit: Mapping[str, Any], reports: Sequence[str]) -> Iterator[
 
     `reports` are the files, or folders of a bucket, that say of each trail what proves it.
     """
-    judged = [
-        (trail, finding)
-        for _account, trail in distinct_trails(audit["accounts"])
-        for finding in trail["findings"]
-        if finding["rule"] == "encryption_is_proven"
-    ]
-    if not judged:
+    found = proofs(audit["accounts"])
+    if not (words := str(found)):
         return
-    with_key = [(trail, finding) for trail, finding in judged if finding["status"] in _WITH_KEY]
-    shown = [trail for trail, finding in with_key if finding["status"] == "pass"]
-    without = count(len(judged) - len(with_key), "trail")
-    left_out = f"; {without} without a key left out" if len(judged) > len(with_key) else ""
-    yield f"Proven    {len(shown)} of {count(len(with_key), 'trail')} with a key{left_out}"
-    lacking = [finding for _trail, finding in with_key if finding["status"] != "pass"]
+    yield f"Proven    {words}"
+    lacking = [finding for _trail, finding in found.with_key if finding["status"] != "pass"]
     yield from _lacking(lacking)
     yield from _to_allow(lacking)
-    if failing := sum(bool(still_failing(trail["findings"])) for trail in shown):
-        proofs = count(len(shown), "proven trail")
-        yield f"{_MARGIN}{failing} of {proofs} must be fixed all the same: see above"
-    if with_key:
+    if failing := sum(bool(still_failing(trail["findings"])) for trail in found.proven):
+        of_proven = count(len(found.proven), "proven trail")
+        yield f"{_MARGIN}{failing} of {of_proven} must be fixed all the same: see above"
+    if found.with_key:
         yield f"{_MARGIN}{_in_full(reports)}"
 
 
@@ -110,15 +98,15 @@ def proven(result: Mapping[str, Any]) -> Iterator[str]:
         (trail, finding)
         for trail in _changed_trails(result)
         for finding in trail["findings"]
-        if finding["rule"] == "encryption_is_proven" and finding["status"] in _WITH_KEY
+        if finding["rule"] == "encryption_is_proven" and finding["status"] in WITH_KEY
     ]
-    proofs = [
+    proven_by = [
         f"{trail['name']}: {finding['message']} {still_failing(trail['findings'])}".rstrip()
         for trail, finding in judged
         if finding["status"] == "pass"
     ]
-    if len(proofs) < len(judged):
-        yield f"Proven    {len(proofs)} of {count(len(judged), 'changed trail')}: audit again in 20 minutes"
-    yield from (f"Proven    {each}" for each in proofs[:MOST_PROOFS])
-    if len(proofs) > MOST_PROOFS:
-        yield f"          and {count(len(proofs) - MOST_PROOFS, 'more trail')}"
+    if len(proven_by) < len(judged):
+        yield f"Proven    {len(proven_by)} of {count(len(judged), 'changed trail')}: audit again in 20 minutes"
+    yield from (f"Proven    {each}" for each in proven_by[:MOST_PROOFS])
+    if len(proven_by) > MOST_PROOFS:
+        yield f"          and {count(len(proven_by) - MOST_PROOFS, 'more trail')}"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import RULES
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal import closing_lines
 from tests.unit.action.audits import EXAMPLE, account, audit, finding, trail
 from tests.unit.reports.pages import page, words
 
@@ -93,6 +94,18 @@ def test_a_rule_whose_option_is_not_set_is_told_with_that_option() -> None:
     ]
     no_key = (finding(rule, "not_applicable", message="The trail has no KMS key.") for rule in UNSET)
     assert not any("option readers" in told or "approved_keys" in told for told in told_of_rules(*findings, *no_key)[1])
+
+
+def test_the_head_counts_the_trails_with_proof_as_the_terminal_does() -> None:
+    statuses = ("pass", "unknown", "not_applicable")
+    trails = [trail(status, "compliant", finding("encryption_is_proven", status, "advised")) for status in statuses]
+    document = audit(account("compliant", *trails))
+    line = "1 of 2 trails with a key; 1 trail without a key left out"
+    assert f"Encryption is proven of {line}." in words(page(document).one("header"))
+    assert f"Proven    {line}" in closing_lines(
+        {"ansible_facts": {"cloudtrail_kms": document}}, {"failing": 0}, (), {}, is_plan=False
+    )
+    assert "proven" not in words(page(audit(account("compliant", trail()))).one("header"))
 
 
 def test_proof_that_was_asked_for_is_not_told_as_not_asked_for() -> None:
