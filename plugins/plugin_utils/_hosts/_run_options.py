@@ -175,8 +175,8 @@ def warnings_of_restore(arguments: Mapping[str, Any]) -> Iterator[str]:
     """Yield a warning if a restore ignores the path of a backup."""
     if arguments.get("restore") and "backup_path" in arguments.keys() - module_options(arguments, "enforce").keys():
         yield (
-            f"The restore writes no backup: {PREFIX}backup_path is a file that it puts back. To undo the restore, run "
-            "the enforcement again."
+            f"The restore writes no backup: {PREFIX}backup_path is a file that it puts back. An enforcement fixes "
+            "again what it can, perhaps by other keys."
         )
 
 

@@ -122,17 +122,23 @@ def _files(
         yield f"Backup    {from_here(backup)}"
         yield from (f"          The earlier backup is now {from_here(path)}" for path in result["earlier_backups"])
     elif result.get("backup") and (result.get("undo") or {"resources": True})["resources"]:
-        none = f"none, as no backup was kept: set {PREFIX}backup_path before a run that you may want to undo"
-        yield f"Undo      {'to undo a restore, run the enforcement again' if is_restore else none}"
+        before = f"set {PREFIX}backup_path before a run that you may want to undo"
+        instead = "an enforcement fixes again what it can, perhaps by other keys" if is_restore else before
+        yield f"Undo      none, as no backup was kept: {instead}"
     elif not is_restore and _is_for_good(result.get("changes", ())):
-        yield "Undo      no restore can take these changes back: no trail had a key before"
+        yield "Undo      no restore can take these changes back: they replace no key of a trail and no key policy"
 
 
 def _is_for_good(changes: Iterable[Mapping[str, Any]]) -> bool:
-    """Return whether a plan gives trails their first key, and replaces nothing that a restore would put back."""
-    replacing = [each for each in changes if each["status"] == "planned" and each["operation"] in _GOES_BACK]
-    first = (each["operation"] == "UpdateTrail" and not each["before"]["kms_key_arn"] for each in replacing)
-    return bool(replacing) and all(first)
+    """Return whether a plan replaces nothing that a restore would put back: the key of a trail, or a key policy."""
+    planned = [each for each in changes if each["status"] == "planned"]
+    return bool(planned) and not any(map(_replaces, planned))
+
+
+def _replaces(change: Mapping[str, Any]) -> bool:
+    if change["operation"] == "UpdateTrail":
+        return change["before"]["kms_key_arn"] not in (None, change["after"]["kms_key_arn"])
+    return change["operation"] in _GOES_BACK
 
 
 def _commands(
@@ -152,7 +158,9 @@ def _commands(
         return
     if next_command(arguments, audit, result):
         open_ones = decisions(audit, variables) if audit else None
-        needed = open_ones.variables if open_ones else (*_backup(variables), *without_green(arguments, variables))
+        needed = (
+            open_ones.variables if open_ones else (*_backup(result, variables), *without_green(arguments, variables))
+        )
         if audit and is_left_to_owners(audit):
             yield f"Next      An enforcement would change nothing here: {_OWNERS}"
             return
@@ -235,9 +243,10 @@ def _is_refused(arguments: Mapping[str, Any], result: Mapping[str, Any]) -> bool
     return bool(result.get("refusals")) and not planned and is_ours(arguments)
 
 
-def _backup(variables: Mapping[str, Any]) -> tuple[str, ...]:
+def _backup(plan: Mapping[str, Any], variables: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the variable that the run after a plan needs to be undone, where none names the file."""
-    return () if variables.get(f"{PREFIX}backup_path") else (f"{PREFIX}backup_path=backup.json",)
+    needless = variables.get(f"{PREFIX}backup_path") or _is_for_good(plan["changes"])
+    return () if needless else (f"{PREFIX}backup_path=backup.json",)
 
 
 def outcome(enforcement: Mapping[str, Any], *, is_plan: bool) -> str:

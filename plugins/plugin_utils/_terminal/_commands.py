@@ -59,8 +59,7 @@ def undo(arguments: Mapping[str, Any], backup: str) -> str:
     name, path = f"{PREFIX}restore", from_here(backup)
     file = _text({name: path}) if _ONE_WORD.fullmatch(path) else _text({name: [path]})
     if not is_ours(arguments):
-        with_file = shlex.join(["-e", file or name])
-        return f"{PLAYBOOKS}restore, or the role with tasks_from: restore, with the same variables and {with_file}"
+        return f"{PLAYBOOKS}restore, or the role with tasks_from: restore, with the same variables and {file}"
     return _typed("restore", arguments, lambda item: item[0] in _OF_A_RESTORE, [file])
 
 

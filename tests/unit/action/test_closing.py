@@ -215,7 +215,7 @@ def test_the_run_after_a_plan_keeps_what_undoes_it(
     variables: dict[str, Any], option: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(context, "CLIARGS", PLAN)
-    run = with_after(enforced(change(ONE, "planned"), **ALONE))
+    run = with_after(enforced(change(ONE, "planned", "PutKeyPolicy"), **ALONE))
     last = closing_lines(run, {"failing": 0}, [], variables, is_plan=True)[-1]
     assert last == f"Next      ansible-playbook aws_baseline.cloudtrail.enforce{option}"
 
@@ -284,7 +284,7 @@ def test_a_plan_says_what_its_next_command_leaves_as_it_is(monkeypatch: pytest.M
 
 @pytest.mark.parametrize(
     ("inventory", "setting", "is_said"),
-    [("/x/audit.yml", "assume_role", True), ("/x/audit.yml", "key_id", False), ("", "assume_role", False)],
+    [("/x/audit.yml", "assume_role", True), ("/x/audit.yml", "key_assume_role", False), ("", "assume_role", False)],
 )
 def test_a_plan_that_doubts_its_role_says_so_before_the_run(
     inventory: str, setting: str, is_said: bool, monkeypatch: pytest.MonkeyPatch
@@ -299,14 +299,22 @@ def test_a_plan_that_doubts_its_role_says_so_before_the_run(
     )
 
 
-def test_a_plan_that_gives_first_keys_says_that_no_restore_takes_them_back() -> None:
-    line = "Undo      no restore can take these changes back: no trail had a key before"
-    first, enabled = change(ONE, "planned"), change(ONE, "planned", "EnableKeyRotation")
+def test_a_plan_that_replaces_nothing_says_that_no_restore_takes_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "CLIARGS", PLAN)
+    line = "Undo      no restore can take these changes back: they replace no key of a trail and no key policy"
+    first, enabled = change(ONE, "planned"), change(TWO, "planned", "EnableKey")
     had = {**first, "before": {"kms_key_arn": KEY}}
-    assert line in closing_of_plan(first, enabled)
+    turned_on = {**had, "after": {"kms_key_arn": KEY, "log_file_validation": True}}
+    for changes in ([first, enabled], [enabled], [turned_on], [first, {**had, "status": "failed"}]):
+        lines = closing_of_plan(*changes)
+        assert line in lines
+        assert "backup_path" not in lines[-1]
     assert line not in closing_of_plan(first, is_restore=True)
-    for changes in ([enabled], [first, had], [first, change(ONE, "planned", "PutKeyPolicy")], [change(ONE)]):
-        assert line not in closing_of_plan(*changes)
+    for changes in ([first, had], [first, change(ONE, "planned", "PutKeyPolicy")]):
+        lines = closing_of_plan(*changes)
+        assert line not in lines
+        assert lines[-1].endswith(" -e cloudtrail_kms_backup_path=backup.json")
+    assert line not in closing_of_plan(change(ONE))
 
 
 def test_where_nothing_is_for_an_enforcement_the_audit_says_who_has_to_act(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -203,7 +203,7 @@ def test_a_directory_that_is_gone_leaves_a_command(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize("playbooks", [("site.yml",), ("aws_baseline.cloudtrail.enforce", "site.yml")])
 def test_a_run_whose_variables_a_playbook_may_have_set_is_undone_in_words(playbooks: tuple[str, ...]) -> None:
-    words = "aws_baseline.cloudtrail.restore, or the role with tasks_from: restore, with the same variables and -e "
+    words = "aws_baseline.cloudtrail.restore, or the role with tasks_from: restore, with the same variables and "
     assert undo({**GIVEN, "args": playbooks}, "/srv/b.json") == f"{words}cloudtrail_kms_restore=/srv/b.json"
 
 
