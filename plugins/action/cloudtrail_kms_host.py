@@ -12,6 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleTemplateError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
 
 from ..module_utils._printable import printable
 from ..plugin_utils._hosts import (
@@ -25,6 +26,7 @@ from ..plugin_utils._hosts import (
     read_request,
     refuse_strategy,
     refuse_unknown,
+    refuse_unseen,
     refuse_wrong_values,
 )
 from ..plugin_utils._reports import to_fetch
@@ -47,6 +49,8 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         try:
+            play = self._task.get_play()
+            refuse_unseen(variables, {*play.vars, *load_extra_vars(self._loader)})
             names = _checked(self._task.args)["names"]
             if names:
                 refuse_unknown(variables)
@@ -54,7 +58,7 @@ class ActionModule(ActionBase):
                 fetching = to_fetch(values, variables, self._task._uuid)
                 return {**result, "changed": False, "options": values, "check_mode": self._task.check_mode, **fetching}
             if len(variables["ansible_play_batch"]) > 1:
-                refuse_strategy(self._task.get_play().strategy)
+                refuse_strategy(play.strategy)
             arguments = from_variables(self._task.args, variables, self._templar)
             request = read_request(self, arguments, variables, self._templar)
             host = str(variables["inventory_hostname"])

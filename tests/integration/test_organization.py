@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from collections import Counter
@@ -55,7 +56,8 @@ class Organization:
         path = self.folder / "organization.aws_accounts.yml"
         path.write_text(yaml.safe_dump({**INVENTORY, "role_name": role}), encoding="utf-8")
         self.aws.clear_calls()
-        given = json.dumps({"cloudtrail_kms_hosts": "aws_accounts", **variables})
+        all_given = {"cloudtrail_kms_hosts": "aws_accounts", **variables}
+        given = json.dumps({name: value for name, value in all_given.items() if value is not None})
         command = ["ansible-playbook", "--inventory", str(path), playbook, "--extra-vars", given, *arguments]
         environment = self.aws.environment | self.aws.credentials(caller)
         played = subprocess.run(
@@ -172,6 +174,8 @@ def test_accounts_that_cannot_be_entered_are_unknown_and_the_rest_is_judged(orga
         ("landing-zone", "", "all"),
         ("landing-zone", [], "all"),
         ("landing-zone", PRODUCTION, SANDBOX),
+        ("landing-zone", PRODUCTION, "@failed"),
+        ("landing-zone", PRODUCTION, f"{STAGING}:@failed"),
         ("no-trails", "aws_accounts", "all"),
     ],
 )
@@ -179,6 +183,9 @@ def test_no_host_is_no_success(scenario: str, hosts: Any, limit: str, organizati
     """Neither a name that the inventory does not have, nor a limit that leaves none, nor an unreadable inventory."""
     organization.aws.reset(scenario)
     account = organization.aws.scenario["account"]
+    failed = organization.folder / "failed"
+    failed.write_text(f"{SANDBOX}\n{STAGING}\n", encoding="utf-8")
+    limit = limit.replace("@failed", f"@{failed}")
     played = organization.play(AUDIT, "--limit", limit, caller=account, cloudtrail_kms_hosts=hosts)
     assert played.code != 0
     assert "so no account would be audited" in " ".join(played.printed.split())
@@ -193,6 +200,39 @@ def test_a_template_without_a_value_is_no_variable_that_is_not_set(name: str, or
     assert played.code != 0
     assert "nobody_set_this' is undefined" in " ".join(played.printed.split())
     assert "DescribeTrails" not in {call["action"] for call in played.calls}
+
+
+@pytest.mark.parametrize("place", ["all", "localhost"])
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("cloudtrail_kms_hosts", "aws_accounts"), ("cloudtrail_kms_serial", 1), ("cloudtrail_kms_max_fail_percentage", 0)],
+)
+def test_what_the_play_does_not_see_is_no_variable_that_is_not_set(
+    variable: str, value: Any, place: str, organization: Organization
+) -> None:
+    """It would be the account of the caller in place of all, or all accounts at once in place of a canary."""
+    folder = organization.folder / ("group_vars" if place == "all" else "host_vars")
+    folder.mkdir()
+    (folder / f"{place}.yml").write_text(yaml.safe_dump({variable: value}), encoding="utf-8")
+    given: dict[str, Any] = {"cloudtrail_kms_hosts": None if variable == "cloudtrail_kms_hosts" else "localhost"}
+    played = organization.play(ENFORCE, "--check", cloudtrail_kms_fail_on="never", **given)
+    assert played.code != 0
+    assert f"The play does not see {variable}" in " ".join(played.printed.split())
+    assert "DescribeTrails" not in {call["action"] for call in played.calls}
+
+
+def test_a_limit_of_a_file_is_read(organization: Organization) -> None:
+    failed = organization.folder / "failed"
+    failed.write_text(f"\n {PRODUCTION}\n", encoding="utf-8")
+    played = organization.play(AUDIT, "--limit", f"nobody,@{os.path.relpath(failed)}", cloudtrail_kms_fail_on="never")
+    assert (played.code, played.recap("ok")) == (0, {PRODUCTION}), played.printed
+
+
+@pytest.mark.parametrize("tag", ["always", "tagged", "all,always"])
+def test_no_tag_skips_all_and_ends_green(tag: str, organization: Organization) -> None:
+    played = organization.play(AUDIT, "--skip-tags", tag)
+    assert played.code != 0
+    assert "so no account would be audited" in " ".join(played.printed.split())
 
 
 OWNERS: dict[str, Any] = {
@@ -237,7 +277,7 @@ def test_canaries_stop_an_enforcement(organization: Organization) -> None:
     canaries: dict[str, Any] = {"cloudtrail_kms_serial": [1, "100%"], "cloudtrail_kms_max_fail_percentage": 0}
     part = f"{MANAGEMENT}:{PRODUCTION}:{STAGING}"  # without those that would lend what they own
     played = organization.play(ENFORCE, "--limit", part, role="CloudTrailKmsEnforce", **canaries)
-    assert (played.code, played.recap("failed")) == (2, {PRODUCTION})
+    assert (played.code, played.recap("failed")) == (2, {PRODUCTION}), played.printed
     assert {call["account"] for call in played.calls if call["action"] == "DescribeTrails"} == {PRODUCTION}
     planned = organization.play(ENFORCE, "--check", "--limit", part, role="CloudTrailKmsEnforce", **canaries)
     assert planned.recap("ok") == {MANAGEMENT, PRODUCTION, STAGING}, planned.printed

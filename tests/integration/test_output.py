@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
@@ -122,7 +123,7 @@ def test_a_variable_that_nobody_knows_is_refused_and_one_that_is_null_is_not_set
     assert "Unknown variable cloudtrail_kms_assume_role_arn; did you mean cloudtrail_kms_assume_role or" in printed
 
 
-def test_batches_of_another_form_are_refused_by_their_variable() -> None:
-    assert "cloudtrail_kms_serial is a number of hosts, a percentage of them, or" in enforce(
-        "cloudtrail_kms_serial=ten"
-    )
+@pytest.mark.parametrize("batches", ["ten", []])
+def test_batches_of_another_form_are_refused_by_their_variable(batches: object) -> None:
+    given = json.dumps({"cloudtrail_kms_serial": batches})
+    assert "cloudtrail_kms_serial is a number of hosts, a percentage of them, or" in enforce(given)

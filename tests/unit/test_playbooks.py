@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +57,10 @@ def test_batches_are_given_by_the_same_variables(name: str) -> None:
     for keyword in ("serial", "max_fail_percentage"):
         planned = played(keyword, ansible_check_mode=True, **{f"cloudtrail_kms_{keyword}": "7"})
         assert planned == defaults[keyword]
+
+
+@pytest.mark.parametrize("name", of_chosen_hosts())
+def test_the_variables_that_the_lines_of_a_play_read_are_told_to_the_role(name: str) -> None:
+    play = plays(name)[-1]
+    lines = " ".join(str(play.get(keyword)) for keyword in ("hosts", "serial", "max_fail_percentage"))
+    assert play["vars"]["__cloudtrail_kms_of_the_play"] == list(dict.fromkeys(re.findall(r"cloudtrail_kms_\w+", lines)))

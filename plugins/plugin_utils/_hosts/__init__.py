@@ -22,4 +22,4 @@ from ._run_options import (
 )
 from ._sealed import SealError
 from ._selection import Selection, SelectionError, host_variables, kept_accounts, select, select_by_tags
-from ._variables import PREFIX, SPEC, VariablesError, options, refuse_unknown
+from ._variables import PREFIX, SPEC, VariablesError, options, refuse_unknown, refuse_unseen

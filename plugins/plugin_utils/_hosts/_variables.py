@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
@@ -140,6 +140,19 @@ def refuse_unknown(names: Iterable[str]) -> None:
     if unknown:
         messages = " ".join(f"Unknown variable {name}{_meant(name)}" for name in unknown)
         raise VariablesError(f"{messages} (The prefix {PREFIX} is reserved.)")
+
+
+def refuse_unseen(variables: Mapping[str, Any], seen: Container[str]) -> None:
+    """Raise VariablesError for a variable of a playbook of ours that only its tasks see, such as one of group_vars.
+
+    `seen` are those that the lines of the play see as well: it names its hosts before it has the variables of any.
+    """
+    of_the_play = variables.get("__cloudtrail_kms_of_the_play", ())
+    if unseen := [name for name in of_the_play if variables.get(name) is not None and name not in seen]:
+        raise VariablesError(
+            f"The play does not see {' and '.join(unseen)}, as it chooses its hosts before it reads the variables of "
+            "any host or group. Set it with -e, or among the vars of import_playbook."
+        )
 
 
 def _meant(name: str) -> str:
