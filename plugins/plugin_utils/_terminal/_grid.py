@@ -10,6 +10,7 @@ in the log of a controller and in a mail.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -29,6 +30,9 @@ _WIDEST, _NARROWEST = 120, 79
 _MARK_WIDTH = 8
 _TO_DO = "->"
 _NOTE_INDENT = 4
+# The id of a key, and of a multi-Region key: it has a line of its own where its column is narrower.
+_KEY_ID = re.compile(r"(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$")
+_KEY_ID_WIDTH = 36
 # Of a region's cell: AWS has no longer name, but a report may.
 LONGEST_REGION = 20
 
@@ -50,6 +54,7 @@ class Column:
 class Grid:
     """The columns of a table, as wide as its rows ask for. The last one is painted, and its cells never wrap.
 
+    The id of a key stays whole: one that is wider than its column is on a line below, and ends where the column does.
     A first cell that wraps goes on indented, so that nothing that others have written starts a line as a row does.
     """
 
@@ -64,14 +69,25 @@ class Grid:
     def lines(self, cells: Sequence[str], tone: Tone, paint: Paint) -> Iterator[str]:
         """Yield a row's lines: cells that are wider than their column wrap."""
         (start, *middle), (edge, *widths) = _printable_cells(cells), self._widths
-        wrapped = [wrap_further_in(start, edge), *map(wrap, middle, widths)]
+        beside = [_without_wide_id(cell, width) for cell, width in zip(middle, widths, strict=True)]
+        wrapped = [wrap_further_in(start, edge), *map(wrap, beside, widths)]
         (*first, last), *others = zip_longest(*wrapped, fillvalue="")
         yield self._joined(first) + _GAP + paint(last, tone)
         for line in others:
             yield self._joined(line).rstrip()
+        for number, (cell, shown) in enumerate(zip(middle, beside, strict=True), start=2):
+            if cell != shown:
+                yield cell[-_KEY_ID_WIDTH:].rjust(sum(self._widths[:number]) + len(_GAP) * (number - 1))
 
     def _joined(self, cells: Sequence[str]) -> str:
         return _GAP.join(pad(cell, width) for cell, width in zip(cells, self._widths, strict=False))
+
+
+def _without_wide_id(cell: str, width: int) -> str:
+    """Return the cell without the id of a key in which it ends, if that is wider than the column."""
+    if width >= _KEY_ID_WIDTH or not _KEY_ID.search(cell):
+        return cell
+    return cell[:-_KEY_ID_WIDTH] or "key/"
 
 
 def _printable_cells(cells: Sequence[str]) -> list[str]:

@@ -240,10 +240,24 @@ def test_long_names_share_the_width_and_wrap_but_the_account_id_never_does() -> 
         )
     )
     assert body(document, 79) == [
-        "111111111111  ap-southeast-1  StackSet-         mrk-0123456789ab  non_compliant",
-        " Zahlungsver                  baseline-trail-   cdef0123456789ab",
-        " kehrsteam                    1ABCDEFGHIJKLMNO  cdef",
+        "111111111111  ap-southeast-1  StackSet-         key/              non_compliant",
+        " Zahlungsver                  baseline-trail-",
+        " kehrsteam                    1ABCDEFGHIJKLMNO",
         "                              P",
+        f"{'mrk-0123456789abcdef0123456789abcdef':>64}",
+    ]
+
+
+@pytest.mark.parametrize(
+    "key_id", [KEY.rpartition("/")[2], "mrk-1234abcd1234abcd1234abcd1234abcd"], ids=["plain", "multi-Region"]
+)
+def test_the_id_of_a_key_stays_whole_on_a_line_of_its_own(key_id: str) -> None:
+    key = f"arn:aws:kms:eu-central-1:111111111111:key/{key_id}"
+    one = trail("organization-trail-management", home_region="eu-central-1", kms_key_arn=key)
+    assert body(audit(account("compliant", one)), 80) == [
+        "111111111111  eu-central-1  organization-trail-  key/                  compliant",
+        "                            management",
+        f"{key_id:>69}",
     ]
 
 
