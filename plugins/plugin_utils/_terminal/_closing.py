@@ -46,36 +46,45 @@ def closing_lines(
     `registered` is what the task returns; `folders` are the folders of a bucket that receive the reports. Raises
     nothing: the run may have written, and its result counts.
     """
-    try:
-        return _lines(result, registered, folders, variables, is_plan=is_plan, is_restore=is_restore)
-    except Exception as error:
-        return ["", f"The last lines cannot be shown: {unforeseen(error)}"]
-
-
-def _lines(
-    result: Mapping[str, Any],
-    registered: Mapping[str, Any],
-    folders: Sequence[str],
-    variables: Mapping[str, Any],
-    *,
-    is_plan: bool,
-    is_restore: bool,
-) -> list[str]:
     audit = result.get("ansible_facts", {}).get("cloudtrail_kms")
-    lines = [*_files(result, registered, folders, is_restore=is_restore)]
-    if audit is None:
-        is_restored = is_restore and not is_plan and not registered.get("failing")
-        sentence = restored(result) if is_restored else outcome(result, is_plan=is_plan)
-        lines[:0] = [sentence, *([] if is_plan else [*delivered(result), *proven(result)])]
-    else:
-        lines[:0] = [
-            *_failing(registered["failing"], audit),
-            *proven_trails(audit, _trail_by_trail(registered, folders)),
-        ]
-    lines[:0] = [*_compared(registered.get("comparison")), *_left_out(context.CLIARGS, variables)]
+    kind = {"is_plan": is_plan, "is_restore": is_restore}
+    parts = [
+        _compared(registered.get("comparison")),
+        _left_out(context.CLIARGS, variables),
+        _enforced(result, registered, **kind) if audit is None else _audited(audit, registered, folders),
+        _files(result, registered, folders, is_restore=is_restore),
+    ]
     if variables.keys().isdisjoint(_OF_A_JOB):
-        lines += _commands(context.CLIARGS, audit, result, variables)
+        parts.append(_commands(context.CLIARGS, audit, result, variables))
+    lines = [line for part in parts for line in _contained(part)]
     return ["", *lines] if lines else []
+
+
+def _contained(lines: Iterator[str]) -> Iterator[str]:
+    """Yield these lines; a fault ends them with a line that says so."""
+    try:
+        yield from lines
+    except Exception as error:
+        yield f"A line cannot be shown: {unforeseen(error)}"
+
+
+def _audited(audit: Mapping[str, Any], registered: Mapping[str, Any], folders: Sequence[str]) -> Iterator[str]:
+    """Yield how many accounts of an audit fail, what would keep them from it, and how many trails are proven."""
+    if number := registered["failing"]:
+        accounts = count(len(audit["accounts"]), "account")
+        yield f"Failing   {number} of {accounts}; {PREFIX}fail_on=never would only report"
+    yield from proven_trails(audit, _trail_by_trail(registered, folders))
+
+
+def _enforced(
+    result: Mapping[str, Any], registered: Mapping[str, Any], *, is_plan: bool, is_restore: bool
+) -> Iterator[str]:
+    """Yield what came of an enforcement or a restore, or would, and what was delivered since."""
+    is_restored = is_restore and not is_plan and not registered.get("failing")
+    yield restored(result) if is_restored else outcome(result, is_plan=is_plan)
+    if not is_plan:
+        yield from delivered(result)
+        yield from proven(result)
 
 
 def _left_out(arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> Iterator[str]:
@@ -86,18 +95,12 @@ def _left_out(arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> Ite
         yield f"Left out  {count(len(others), 'host')} of the inventory: name them in {PREFIX}hosts"
 
 
-def _compared(comparison: Mapping[str, Any] | None) -> list[str]:
-    """Return what changed since the previous report, in a sentence, or why nobody can tell."""
-    if not comparison:
-        return []
-    return [f"Compared  {comparison['sentence']}", *([f"          {comparison['why']}"] if comparison["why"] else [])]
-
-
-def _failing(number: int, audit: Mapping[str, Any]) -> Iterator[str]:
-    """Yield how many accounts of an audit fail, and what would keep them from it."""
-    if number:
-        accounts = count(len(audit["accounts"]), "account")
-        yield f"Failing   {number} of {accounts}; {PREFIX}fail_on=never would only report"
+def _compared(comparison: Mapping[str, Any] | None) -> Iterator[str]:
+    """Yield what changed since the previous report, in a sentence, or why nobody can tell."""
+    if comparison:
+        yield f"Compared  {comparison['sentence']}"
+        if comparison["why"]:
+            yield f"          {comparison['why']}"
 
 
 def _reports(registered: Mapping[str, Any], folders: Sequence[str]) -> list[str]:

@@ -134,7 +134,16 @@ def test_a_run_that_kept_no_backup_says_so_where_something_could_go_back(
     assert ours not in back
 
 
-def test_the_last_lines_cost_no_run_its_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(context, "CLIARGS", {**ENFORCE, **GIVEN})
-    (first, line) = closing_lines({"changes": None}, {}, [], {}, is_plan=False)
-    assert (first, line.startswith("The last lines cannot be shown: ")) == ("", True)
+def test_a_fault_in_the_last_lines_costs_neither_the_result_nor_the_other_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(context, "CLIARGS", {**ENFORCE, "extra_vars": ("[1]",)})
+    run = {**with_after(enforced(change(ONE), **ALONE)), "backup_path": "/srv/b.json"}
+    kept = ["Reports   /srv/r.json", "Backup    /srv/b.json"]
+    first, outcome, _delivery, *others, fault = closing_lines(run, {"reports": ["/srv/r.json"]}, [], {}, is_plan=False)
+    assert (first, outcome, others) == ("", "Run: 1 change in 1 account; it is compliant.", kept)
+    assert fault.startswith("A line cannot be shown: AttributeError: ")
+    run["changes"] = None
+    first, fault, *others, _fault = closing_lines(run, {"reports": ["/srv/r.json"]}, [], {}, is_plan=False)
+    assert (first, others) == ("", kept)
+    assert fault.startswith("A line cannot be shown: TypeError: ")
