@@ -51,7 +51,7 @@ def closing_lines(
     parts = [
         _compared(registered.get("comparison")),
         _left_out(context.CLIARGS, variables),
-        _enforced(result, registered, **kind) if audit is None else _audited(audit, registered, folders),
+        _enforced(result, registered, variables, **kind) if audit is None else _audited(audit, registered, folders),
         _files(result, registered, folders, is_restore=is_restore),
     ]
     if variables.keys().isdisjoint(_OF_A_JOB):
@@ -77,11 +77,19 @@ def _audited(audit: Mapping[str, Any], registered: Mapping[str, Any], folders: S
 
 
 def _enforced(
-    result: Mapping[str, Any], registered: Mapping[str, Any], *, is_plan: bool, is_restore: bool
+    result: Mapping[str, Any],
+    registered: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    *,
+    is_plan: bool,
+    is_restore: bool,
 ) -> Iterator[str]:
     """Yield what came of an enforcement or a restore, or would, and what was delivered since."""
     is_restored = is_restore and not is_plan and not registered.get("failing")
-    yield restored(result) if is_restored else outcome(result, is_plan=is_plan)
+    sentence = restored(result) if is_restored else outcome(result, is_plan=is_plan)
+    # Both leave out the hosts that failed before.
+    in_batches = len(variables.get("ansible_play_batch", ())) < len(variables.get("ansible_play_hosts", ()))
+    yield sentence.replace(":", " in this batch:", 1) if in_batches else sentence
     if not is_plan:
         yield from delivered(result)
         yield from proven(result)

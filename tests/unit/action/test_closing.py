@@ -166,6 +166,16 @@ def test_a_restore_says_what_it_did_and_how_the_account_was_before(before: str, 
     )
 
 
+@pytest.mark.parametrize(("batch", "hosts", "where"), [("a", "ab", " in this batch"), ("ab", "ab", "")])
+def test_a_run_in_batches_says_that_it_speaks_of_one(batch: str, hosts: str, where: str) -> None:
+    """Hosts that have failed before are in neither list."""
+    there = {"awx_job_id": 1, "ansible_play_batch": [*batch], "ansible_play_hosts": [*hosts]}
+    run = with_after(enforced(change(ONE), **ALONE))
+    for is_restore, start in ((False, "Run"), (True, "Restored")):
+        lines = closing_lines(run, {"failing": 0}, [], there, is_plan=False, is_restore=is_restore)
+        assert lines[1] == f"{start}{where}: 1 change in 1 account; it is compliant."
+
+
 def test_a_restore_of_many_accounts_counts_them() -> None:
     after = audit(bare(ONE), bare(TWO, "compliant"))
     run = enforced(change(ONE), before=audit(bare(ONE, "compliant"), bare(TWO, "compliant")), after=after)
