@@ -21,7 +21,9 @@ ALLOWED = "-e cloudtrail_kms_allow_enable_key=true"
 STEPS = {
     "1. What is wrong?": f"{AUDIT} -e cloudtrail_kms_fail_on=never {REPORT}",
     "2. What would fix it? Nothing is changed yet.": f"{ENFORCE} --check --diff {ALLOWED}",
-    "3. Fix it, and wait until every changed trail has delivered.": f"{ENFORCE} {ALLOWED} -e cloudtrail_kms_wait=true",
+    "3. Fix it, and wait until every changed trail has delivered. It keeps no backup: this AWS ends with the demo.": (
+        f"{ENFORCE} {ALLOWED} -e cloudtrail_kms_wait=true"
+    ),
     "4. Is it fixed? An audit that fails where it is not.": AUDIT,
 }
 NEXT = f"""
