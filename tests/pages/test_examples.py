@@ -105,6 +105,16 @@ def provisioned(fake_aws: FakeAws, tmp_path_factory: pytest.TempPathFactory) -> 
     return timeless("".join(told))
 
 
+PROOF = typed.Page("proof.md")
+
+
+@pytest.mark.parametrize("command", PROOF.commands)
+def test_what_the_page_on_proof_shows_was_printed(command: str, fake_aws: FakeAws, tmp_path: Path) -> None:
+    fake_aws.reset("mixed")
+    (shown,) = PROOF.shown
+    assert shown in typed.typed(fake_aws, command, tmp_path).printed
+
+
 PROVISIONED = [block for block in blocks("text", "docs/provision.md") if block.startswith(("Changes", "CloudTrail"))]
 
 
