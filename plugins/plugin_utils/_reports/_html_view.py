@@ -225,12 +225,12 @@ def _off(accounts: Sequence[Mapping[str, Any]]) -> set[str]:
 
 
 def _levels(trails: Sequence[Mapping[str, Any]]) -> dict[str, Level]:
-    """Return the level of each rule: required if it is required of any trail."""
-    levels: dict[str, Level] = {}
+    """Return the strictest level of each rule: of what it found or, if it found nothing, of all that it judged."""
+    strictest: dict[str, tuple[bool, bool]] = {}
     for finding in (finding for trail in trails for finding in trail["findings"]):
-        if levels.get(finding["rule"]) != "required":
-            levels[finding["rule"]] = finding["level"]
-    return levels
+        standing = finding["status"] not in ("pass", "not_applicable"), finding["level"] == "required"
+        strictest[finding["rule"]] = max(standing, strictest.get(finding["rule"], standing))
+    return {rule: "required" if required else "advised" for rule, (_found, required) in strictest.items()}
 
 
 def _not_asked(accounts: Sequence[Mapping[str, Any]], trails: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:

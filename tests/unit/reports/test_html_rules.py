@@ -67,6 +67,12 @@ def test_a_rule_must_be_met_only_if_it_is_required_of_some_trail(levels: tuple[s
         assert f"{title} trail_is_delivering" in told[place][0]
 
 
+def test_a_rule_that_found_only_advice_is_told_as_advice_though_it_would_be_required() -> None:
+    rule = "key_policy_allows_decrypt"
+    rows, _quiet = told_of_rules(finding(rule, "pass"), finding(rule, "fail", "advised"))
+    assert rows == [f"The key policy should let CloudTrail decrypt {rule} 1 advice"]
+
+
 def test_a_rule_that_is_raised_must_be_met() -> None:
     rows, _quiet = told_of_rules(finding("key_rotation_enabled", "fail", "required"))
     assert rows == ["The key must be rotated automatically key_rotation_enabled 1 fail"]
