@@ -23,7 +23,7 @@ from tools.isolated import ROOT
 
 PICTURES = ROOT / "docs" / "pictures"
 CHROMIUM = ("chromium", "--headless", "--no-sandbox", "--hide-scrollbars")
-SIZE = "1180,1962"  # to the end of the matrix
+SIZE = "1180,2002"  # to the end of the matrix
 
 
 def main() -> None:
