@@ -54,14 +54,24 @@ _UNREACHED = (
     "AWS cannot be reached, or its answer cannot be read: check the name of the Region, endpoint_url, network, proxy "
     "and aws_ca_bundle."
 )
-_PROFILE = "Correct the option profile or AWS_PROFILE, or add the profile to the AWS configuration."
+# A playbook of this collection leaves the options that connect to AWS to the environment.
+_PROFILE = (
+    "Correct AWS_PROFILE (in your own playbook also the module's option profile, or module_defaults), or add the "
+    "profile to the AWS configuration."
+)
 _MFA = (
     "The profile requires an MFA code, which nobody can enter here: sign in first, and use the session's credentials."
 )
 _CONFIGURATION = "Correct the AWS configuration file or the environment variable that it names."
-_NO_CREDENTIALS = "Set access_key and secret_key, profile, or the AWS_* environment variables."
+_NO_CREDENTIALS = (
+    "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (in your own playbook also the module's options "
+    "profile, access_key and secret_key, or module_defaults)."
+)
 _SOURCE = "Correct what the credentials come from (profile, process, single sign-on or metadata service)."
-_REGION = "Correct the option region, AWS_REGION, or the region of the profile."
+_REGION = (
+    "Correct AWS_REGION, or the region of the profile (in your own playbook also the module's option region, or "
+    "module_defaults)."
+)
 _ENDPOINT = "Correct endpoint_url."
 _VALUE = "Correct the value that the message names."
 _OUTDATED = "Update boto3, or correct endpoint_url: {operation} is not known there."

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
@@ -50,11 +51,31 @@ def test_defaults_read_everything_and_judge_by_the_table() -> None:
 @pytest.mark.parametrize("key", ["access_key", "secret_key", "session_token"])
 def test_a_profile_beside_access_keys_is_refused_with_what_to_unset(key: str) -> None:
     with pytest.raises(
-        _arguments.ArgumentError, match=r"^Option profile: .* Unset AWS_PROFILE, or AWS_ACCESS_KEY_ID, "
+        _arguments.ArgumentError, match=rf"^Both the module's option profile and .* or all of the module's option {key}"
     ):
         _audit_arguments.to_scope(params(profile="audit", **{key: "x"}))
     # Empty ones say that those of the environment do not count.
     assert _audit_arguments.to_scope(params(profile="audit", **{key: ""})) == Scope()
+
+
+def test_a_profile_of_the_environment_goes_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Ansible has filled in what the environment says; no variable of the role stands for it.
+    monkeypatch.setenv("AWS_DEFAULT_PROFILE", "audit")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+    with pytest.raises(_arguments.ArgumentError) as failed:
+        _audit_arguments.to_scope(params(profile="audit", access_key="AKIAEXAMPLE", secret_key="mine"))
+    assert failed.value.options == ()
+    assert str(failed.value) == (
+        "Both AWS_DEFAULT_PROFILE and access keys are set; only one of the two can be used. Unset AWS_DEFAULT_PROFILE, "
+        "or all of AWS_ACCESS_KEY_ID, the module's option secret_key."
+    )
+
+
+def test_what_gives_credentials_has_the_variables_of_amazon_aws() -> None:
+    theirs = aws_argument_spec()
+    assert {name: [*names] for name, names in _audit_arguments.CREDENTIALS.items()} == {
+        name: theirs[name]["fallback"][1] for name in _audit_arguments.CREDENTIALS
+    }
 
 
 def test_scope_holds_what_was_asked() -> None:

@@ -36,9 +36,9 @@ EXCEPTION = {"trail": "main", "rules": ["key_is_usable"], "reason": "x", "owner"
 ASKED: dict[str, tuple[dict[str, Any], str]] = {
     "no credentials": (
         {"region": "us-east-1", "endpoint_url": NOBODY},
-        r"No AWS credentials were found\. Set access_key and secret_key, profile, or the AWS_\* environment\.",
+        r"No AWS credentials were found\. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY .*",
     ),
-    "no region": (KEYS, r"No region: set AWS_REGION, the region of the profile, or the option region of the module\."),
+    "no region": (KEYS, r"No region: set AWS_REGION, or the region of the profile .* module's option region, .*"),
     "no region of AWS": ({**ONCE, "region": "us east"}, r"AWS cannot be called in us east: .* Correct .* the region\."),
     "endpoint unreachable": (
         ONCE,
@@ -46,7 +46,7 @@ ASKED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no such profile": (
         {"profile": "nobody", "region": "us-east-1", "endpoint_url": NOBODY},
-        r'The AWS profile "nobody" is not configured\. Correct the option profile or AWS_PROFILE, .*',
+        r'The AWS profile "nobody" is not configured\. Correct AWS_PROFILE .*',
     ),
     "no such certificates": (
         {**ONCE, **BUNDLE},

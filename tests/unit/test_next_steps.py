@@ -73,7 +73,7 @@ def step(code: str, operation: str = "DescribeKey", service: str = "kms") -> str
         ("RegionDisabledException", "Enable the Region eu-south-1 for the account"),
         ("OptInRequired", "The account may not use the service in eu-south-1"),
         ("RequestTimeTooSkewed", "Set the clock of this machine"),
-        ("ProfileNotFound", "Correct the option profile or AWS_PROFILE"),
+        ("ProfileNotFound", "Correct AWS_PROFILE "),
         ("RefreshWithMFAUnsupportedError", "The profile requires an MFA code"),
         ("ConfigParseError", "Correct the AWS configuration file"),
         ("ValidationError", "Correct the value that the message names"),

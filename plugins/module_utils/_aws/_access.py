@@ -19,6 +19,7 @@ from itertools import count
 from typing import Any, TypeVar
 
 from .._model import ReadError, next_step
+from .._next_steps import STEPS
 from .._permissions import iam_action
 from .._scope import Role
 from .._version import VERSION
@@ -398,7 +399,10 @@ def connect(region: str | None, endpoint_url: str | None, connection: Mapping[st
     session = botocore.session.Session(profile=connection.get("profile_name"))
     _read_configuration(session)
     if not region:
-        raise AwsError("No region: set AWS_REGION, the region of the profile, or the option region of the module.")
+        raise AwsError(
+            "No region: set AWS_REGION, or the region of the profile (in your own playbook also the module's option "
+            "region, or module_defaults)."
+        )
     settings = {
         "endpoint_url": endpoint_url,
         "verify": connection.get("verify") if isinstance(connection.get("verify"), str) else None,
@@ -414,8 +418,7 @@ def _read_configuration(session: botocore.session.Session) -> None:
         session.get_scoped_config()
     except ProfileNotFound as error:
         raise AwsError(
-            f'The AWS profile "{error.kwargs["profile"]}" is not configured. '
-            "Correct the option profile or AWS_PROFILE, or add the profile to the AWS configuration."
+            f'The AWS profile "{error.kwargs["profile"]}" is not configured. {STEPS["ProfileNotFound"]}'
         ) from error
     except BotoCoreError as error:
         raise AwsError(f"{error}. Correct the file, or let AWS_CONFIG_FILE name another.") from error

@@ -236,9 +236,7 @@ def caller_identity(access: Access) -> str:
     if isinstance(arn, str):
         return arn
     if arn.code == "NoCredentialsError":
-        raise AwsError(
-            "No AWS credentials were found. Set access_key and secret_key, profile, or the AWS_* environment."
-        )
+        raise AwsError(f"No AWS credentials were found. {next_step(arn)}")
     raise AwsError(f"No account can be read: {arn}. {next_step(arn)}", arn)
 
 

@@ -9,6 +9,7 @@ An enforcement has them as well. What is wrong in an option is said here, before
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -60,6 +61,14 @@ MOST_READS, A_YEAR = 256, 8784
 # In days.
 A_DECADE = 3660
 
+# What gives the credentials, by the variables of the environment that amazon.aws takes in place of the option.
+CREDENTIALS: Mapping[str, Sequence[str]] = {
+    "profile": ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"),
+    "access_key": ("AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"),
+    "secret_key": ("AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY"),
+    "session_token": ("AWS_SESSION_TOKEN",),
+}
+
 
 def facts_spec() -> dict[str, Any]:
     """Return the options of `cloudtrail_kms_facts`: those of an audit, and what lets it sweep many accounts."""
@@ -92,12 +101,18 @@ def to_scope(params: Mapping[str, Any]) -> Scope:
 
 
 def _check_credentials(params: Mapping[str, Any]) -> None:
-    if params.get("profile") and any(params.get(name) for name in ("access_key", "secret_key", "session_token")):
+    profile, *keys = (_source(option, params.get(option)) for option in CREDENTIALS)
+    if profile and any(keys):
         raise ArgumentError(
-            "it is set, and so are access keys; only one of the two can be used. Unset AWS_PROFILE, or "
-            "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the options that stand for them.",
-            "profile",
+            f"Both {profile} and access keys are set; only one of the two can be used. Unset {profile}, or all of "
+            f"{', '.join(filter(None, keys))}."
         )
+
+
+def _source(option: str, value: str | None) -> str:
+    """Return what has set an option, or nothing if it is not set; Ansible fills in what the environment says."""
+    names = (name for name in CREDENTIALS[option] if value and os.environ.get(name) == value)
+    return next(names, value and f"the module's option {option}") or ""
 
 
 def _account_scope(params: Mapping[str, Any]) -> AccountScope:

@@ -37,10 +37,10 @@ _EITHER = (("key", "key_id"), ("create_trail", "trails"))
 
 
 class ArgumentError(ValueError):
-    """Options whose values cannot be meant; the message names them, and says why."""
+    """Options whose values cannot be meant; the message names them, if there are any, and says why."""
 
     def __init__(self, why: str, *options: str, where: str = "") -> None:
-        super().__init__(f"{of_options(options)}{where}: {why}")
+        super().__init__(f"{of_options(options)}{where}: {why}" if options else why)
         self.why, self.options = why, options
 
     def within(self, entry: str, account_ids: Sequence[str]) -> ArgumentError:

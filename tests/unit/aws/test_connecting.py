@@ -84,7 +84,7 @@ def test_half_of_a_key_is_named(load: Load) -> None:
 
 def test_no_credentials_at_all_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    with pytest.raises(AwsError, match=r"No AWS credentials were found\. Set access_key and secret_key, profile"):
+    with pytest.raises(AwsError, match=r"No AWS credentials were found\. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID"):
         read_account(connect("us-east-1", "http://127.0.0.1:9", {}, 4), Scope())
 
 
@@ -94,7 +94,7 @@ def test_an_unknown_profile_is_named(
     region: str | None, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    with pytest.raises(AwsError, match=r'The AWS profile "nobody" is not configured\. Correct the option profile or'):
+    with pytest.raises(AwsError, match=r'The AWS profile "nobody" is not configured\. Correct AWS_PROFILE '):
         connect(region, "http://127.0.0.1:9", given, 4)
 
 
