@@ -47,7 +47,7 @@ def _plugins() -> Found:
     """Modules, filters, the inventory and the role, as ansible-doc shows them."""
     command = ["ansible-doc", "--metadata-dump", COLLECTION]
     shown = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)["all"]
-    for kind in ("module", "filter", "inventory"):
+    for kind in ("module", "filter", "inventory", "lookup"):
         for full, plugin in shown[kind].items():
             place = f"{kind}/{full.removeprefix(f'{COLLECTION}.')}"
             positional = plugin["doc"].get("positional", "").split(", ")

@@ -25,7 +25,7 @@ from tools.build import build
 
 ROOT = Path(__file__).parents[2]
 # What ansible-core knows, and plugin_utils (community package requirements, "Modules & Plugins").
-FOLDERS = {"action", "doc_fragments", "filter", "inventory", "module_utils", "modules", "plugin_utils"}
+FOLDERS = {"action", "doc_fragments", "filter", "inventory", "lookup", "module_utils", "modules", "plugin_utils"}
 NEEDED = {"meta", "playbooks", "plugins", "roles"}
 
 

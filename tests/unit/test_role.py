@@ -76,15 +76,6 @@ def test_no_task_looks_at_a_variable_before_the_action_has() -> None:
     }
 
 
-def test_no_playbook_ends_green_where_it_has_no_host() -> None:
-    found = ROLE.parents[1].glob("playbooks/*.yml")
-    books = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in found}
-    of_hosts = {name: book for name, book in books.items() if "cloudtrail_kms_hosts" in book[-1]["hosts"]}
-    assert of_hosts.keys() - {"hosts"} == {"audit", "enforce", "provision_account", "restore"}
-    for name in of_hosts.keys() - {"hosts"}:
-        assert of_hosts[name][0]["ansible.builtin.import_playbook"] == "hosts.yml", name
-
-
 def test_no_more_is_fetched_than_is_joined() -> None:
     tasks = yaml.safe_load((ROLE / "tasks" / "fetch.yml").read_text(encoding="utf-8"))
     for name in ("__cloudtrail_kms_most_bytes", "__cloudtrail_kms_most_bytes_together"):

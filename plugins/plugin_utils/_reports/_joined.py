@@ -77,15 +77,13 @@ def unchecked(variables: Mapping[str, Any]) -> str:
         return ""
     return (
         "It is unknown whether an account is missing from the reports: the inventory has no accounts. Give the one "
-        "that was audited, by -i. Its accounts are the hosts of the group aws_accounts, else those named by an id."
+        "that was audited, by -i. Its accounts are the hosts that are named by an id."
     )
 
 
 def _accounts_of(variables: Mapping[str, Any]) -> set[str]:
-    """Return the accounts of the inventory: those that the plugin has read, else the hosts that are named by an id."""
-    groups = variables.get("groups", {})
-    named = (host for host in groups.get("all", ()) if _ACCOUNT_ID.fullmatch(host))
-    return {*groups.get("aws_accounts", ())} or {*named}
+    """Return the accounts of the inventory: the hosts that are named by an id, as the plugin names all of them."""
+    return {host for host in variables.get("groups", {}).get("all", ()) if _ACCOUNT_ID.fullmatch(host)}
 
 
 def age(audit: Mapping[str, Any], now: datetime) -> str:

@@ -1,0 +1,84 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a play of this collection has in its lines; none has no host and no task, and then ends green."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.inventory.manager import InventoryManager
+
+from ._host_accounts import HostsError
+from ._variables import PREFIX, VariablesError, come_to
+
+_BATCH = re.compile(r"[0-9]+%?")
+_ALL_AT_ONCE = ["100%"]
+_NEVER_TOO_MANY = 100
+# With these a run leaves out tasks that are tagged always.
+_SKIPPING = ("always", "tagged")
+
+
+def patterns(
+    pattern: str | None, variables: Mapping[str, Any], templar: Any, loader: Any, arguments: Mapping[str, Any]
+) -> list[str]:
+    """Return the patterns of the play's hosts: `pattern`, those of cloudtrail_kms_hosts, or localhost.
+
+    `arguments` are those of ansible-playbook. Raises HostsError where they leave no host, or no task.
+    """
+    chosen = pattern or come_to(f"{PREFIX}hosts", variables, templar)
+    wanted = ["localhost"] if chosen is None else [text for each in _flat(chosen) if (text := str(each).strip())]
+    limit = arguments.get("subset")
+    nobody = ", so no account would be audited."
+    if not _left(wanted, limit, variables, loader):
+        within = f" within --limit {limit}" if limit else ""
+        raise HostsError(
+            f"The inventory has no host {','.join(wanted)}{within}{nobody} If a warning above says that an inventory "
+            "could not be read or parsed, fix that first: check that the file is there, and that the name of one for "
+            f"the plugin aws_accounts ends in aws_accounts.yml. Else correct {PREFIX}hosts or --limit."
+        )
+    if skipped := set(_SKIPPING).intersection(arguments.get("skip_tags") or ()):
+        raise HostsError(f"--skip-tags {','.join(sorted(skipped))} skips every task{nobody} Run it without.")
+    # Where Ansible finds no such task, it runs none and ends green.
+    if task := arguments.get("start_at_task"):
+        raise HostsError(f"--start-at-task {task} skips tasks of the role{nobody} Run it without.")
+    return wanted
+
+
+def _flat(value: Any) -> list[Any]:
+    return [each for item in value for each in _flat(item)] if isinstance(value, list) else [value]
+
+
+def _left(wanted: list[str], limit: str | None, variables: Mapping[str, Any], loader: Any) -> bool:
+    """Return whether Ansible finds a host by these patterns within the limit, in the inventory that it has read."""
+    inventory = InventoryManager(loader, parse=False)
+    for group, hosts in variables["groups"].items():
+        inventory.add_group(group)
+        for host in hosts:
+            inventory.add_host(host, group=group)
+    inventory.subset(limit)
+    return bool(wanted and inventory.get_hosts(wanted))  # of no pattern Ansible makes all
+
+
+def batches(variables: Mapping[str, Any], templar: Any) -> list[Any]:
+    """Return the batches of cloudtrail_kms_serial, in check mode and where it is not set one.
+
+    Raises VariablesError where it is none that Ansible takes; it would take that for a fault of its own.
+    """
+    value = come_to(f"{PREFIX}serial", variables, templar)
+    sizes = value if isinstance(value, list) else [value]
+    if value is not None and not (sizes and all(_BATCH.fullmatch(str(size)) for size in sizes)):
+        raise VariablesError(
+            f"{PREFIX}serial is a number of hosts, a percentage of them, or a list of these, not {value}."
+        )
+    # A plan is of all hosts at once, and shows each of them whatever is refused in one.
+    return _ALL_AT_ONCE if value is None or variables.get("ansible_check_mode") else sizes
+
+
+def most_failures(variables: Mapping[str, Any], templar: Any) -> Any:
+    """Return the percentage of cloudtrail_kms_max_fail_percentage, in check mode and where it is not set all."""
+    value = come_to(f"{PREFIX}max_fail_percentage", variables, templar)
+    return _NEVER_TOO_MANY if value is None or variables.get("ansible_check_mode") else value
