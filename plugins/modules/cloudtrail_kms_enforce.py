@@ -608,9 +608,12 @@ def _run_of(module: Any) -> Run:
         restore=read_backups(params["restore"]) if params["restore"] else (),
     )
     accounts, of_owners = frozenset(params["accounts"] or ()), settings_of_owners(params)
+    readers = frozenset(
+        reader for each in (params, *(params["account_options"] or ())) for reader in each["readers"] or ()
+    )
 
     def task(of: Mapping[str, Any]) -> Task:
-        request = replace(to_request(of), accounts=accounts)
+        request = replace(to_request(of), accounts=accounts, readers=readers)
         return replace(run, settings=to_settings(of, of_owners), request=request)
 
     return Run(

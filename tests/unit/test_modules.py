@@ -321,3 +321,18 @@ def test_one_account_of_many_that_is_refused_fails_the_run_and_not_the_others(
     verdicts = {row["account_id"]: row["verdict"] for row in told["after"]["accounts"]}
     assert verdicts == {"111111111111": "compliant", "333333333333": "compliant"}
     assert told["after"]["summary"]["non_compliant"] == 1
+
+
+def test_accounts_with_readers_of_their_own_adopt_the_shared_key_that_a_run_left_behind(
+    options: Callable[..., dict[str, Any]], server: FakeAws
+) -> None:
+    entries = [
+        {"accounts": [each], "readers": [f"arn:aws:iam::{each}:root"]} for each in ("111111111111", "222222222222")
+    ]
+    asked = options("central-key", **SWEEP, account_options=entries)
+    server.add_fault("kms:CreateAlias", code="AccessDeniedException", status=400, message="No.")
+    assert answer(cloudtrail_kms_enforce, asked)["failed"]
+    told = answer(cloudtrail_kms_enforce, asked)
+    assert told["refusals"] == []
+    assert "CreateAlias" in {change["operation"] for change in told["changes"]}
+    assert "CreateKey" not in {change["operation"] for change in told["changes"]}

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from .._checks import Remedy, Result, Settings, is_approved, role_of_key_owner
 from .._model import Change, Key, KeyLookup, Options, ReadError, Reason, Snapshot, is_denied, next_step
 from .._policy import NOTHING_KNOWN, Known, Required
-from ._new_key import is_created_here, key_to_create, why_not_trusted
+from ._new_key import is_created_here, key_to_create, why_not_adopted
 from ._remedies import Intent, is_right_kind
 from ._request import CREATED_FOR_TAG, EnforceRequest, RefusedError
 
@@ -128,8 +128,8 @@ def _unaliased_key(
     """Return the one key that a run which ended before CreateAlias left behind, if there is one.
 
     It is ours only if it is in the key's account, has no alias, our tag, and the policy and key material that this run
-    would create, and if it is the only such key. A key that reaches beyond its account is refused: anybody can give a
-    key our tag, and a statement our Sid.
+    would create, and if it is the only such key. A key that reaches beyond its account, or names readers or
+    administrators that the run does not, is refused: anybody can give a key our tag, and a statement our Sid.
     """
     unaliased = lookup.unaliased
     if isinstance(unaliased, ReadError):
@@ -142,9 +142,8 @@ def _unaliased_key(
             f"behind cannot be read: {unreadable.code} ({unreadable.message}). {next_step(unreadable)} Or",
             {"key_id": "the key"},
         )
-    trusted = (settings.readers, request.key.administrators if request.key else ())
     owned = [key for key in enabled if key.arn.split(":")[4] == key_account(snapshot, request)]
-    _refuse_what_reaches_beyond(owned, trusted, request, region)
+    _refuse_untrusted(owned, request, {*settings.readers, *request.readers}, region)
     ours = [key for key in owned if request.key and is_created_here(key, request.key)]
     if len(ours) > 1:
         raise RefusedError(
@@ -155,11 +154,9 @@ def _unaliased_key(
     return ours[0] if ours else None
 
 
-def _refuse_what_reaches_beyond(
-    keys: Iterable[Key], trusted: tuple[Collection[str], Collection[str]], request: EnforceRequest, region: str
-) -> None:
+def _refuse_untrusted(keys: Iterable[Key], request: EnforceRequest, readers: Collection[str], region: str) -> None:
     for key in keys:
-        reason = why_not_trusted(key, *trusted)
+        reason = why_not_adopted(key, request.key, readers) if request.key else None
         if reason:
             raise RefusedError(
                 f"There is no {request.key_name} in {region}, and the key {key.arn}, which carries our tag and no "

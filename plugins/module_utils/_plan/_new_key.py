@@ -103,14 +103,40 @@ def why_not_trusted(key: Key, readers: Collection[str], administrators: Collecti
         if statement.why_unclear and statement.effect == "Allow":
             which = "policy" if policy and policy.undocumented else statement.label
             return f"nobody can tell whom its {which} lets in: {listing(statement.why_unclear)}"
-        of_readers, of_administrators = (is_it(statement.document) for is_it in (is_readers, is_administrators))
-        trusted = readers if of_readers else administrators if of_administrators else ()
         account = key.arn.split(":")[4]
+        trusted = _trusted(statement, readers, administrators) or ()
         strangers = set(_strangers(statement, account)) - set(map(_folded, trusted))
         strangers |= set(_administrating_services(statement, account))
         if strangers:
             return f"its {statement.label} reaches beyond its account, to {listing(sorted(strangers))}"
     return None
+
+
+def why_not_adopted(key: Key, request: KeyRequest, readers: Collection[str]) -> str | None:
+    """Return why a key that seems to be left behind by a run is not trusted; None where nothing speaks against it.
+
+    In a key like those that this request creates, our statements must also name nobody but these `readers` and the
+    administrators of the request. Whoever may create keys could name themselves there.
+    """
+    reason = why_not_trusted(key, readers, request.administrators)
+    if reason or not is_created_here(key, request):
+        return reason
+    policy = policy_of(key)
+    for statement in policy.statements if policy else ():
+        trusted = _trusted(statement, readers, request.administrators)
+        if trusted is None or statement.principals is None:
+            continue
+        others = set(map(_folded, statement.principals.names)) - set(map(_folded, trusted))
+        if others:
+            return f"its {statement.label} names {listing(sorted(others))}, whom this run would not name there"
+    return None
+
+
+def _trusted(statement: Statement, readers: Collection[str], administrators: Collection[str]) -> Collection[str] | None:
+    """Return whom the run would name itself in this statement of ours; None for any other statement."""
+    if is_readers(statement.document):
+        return readers
+    return administrators if is_administrators(statement.document) else None
 
 
 def policy_of(key: Key) -> Policy | None:

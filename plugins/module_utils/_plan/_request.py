@@ -58,6 +58,7 @@ class EnforceRequest:
     `key_account_id` is the account in which the key is found or created, None for that of the trails. With
     `create_trail` nothing else is enforced than what this one trail needs. `writers` are the ARNs of the principals
     that write to keys, by the account of the key. The run also enforces in `accounts`: what these own they write.
+    `readers` are those of all accounts of the run: a shared key names them all.
     """
 
     key: KeyRequest | None = field(default_factory=KeyRequest)
@@ -73,6 +74,7 @@ class EnforceRequest:
     create_trail: TrailRequest | None = None
     writers: Mapping[str, str] = field(default_factory=dict)
     accounts: frozenset[str] = frozenset()
+    readers: frozenset[str] = frozenset()
 
     @property
     def key_name(self) -> str:
@@ -99,6 +101,7 @@ MAY_DIFFER = frozenset(
         "create_trail",
         "writers",
         "accounts",
+        "readers",
     )
 )
 

@@ -22,7 +22,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._key
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, KeyRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _ours
 from tests.unit.checks import build
-from tests.unit.plan.build import BARE, NOTHING, orphan, plan
+from tests.unit.plan.build import BARE, NOTHING, orphan, plan, steps
 
 STRANGER = "arn:aws:iam::999999999999:root"
 ANALYST = "arn:aws:iam::222222222222:role/Analyst"
@@ -73,10 +73,10 @@ def test_a_key_that_reaches_beyond_its_account_is_not_adopted(statement: Any, wh
 @pytest.mark.parametrize(
     ("statement", "settings", "key"),
     [
-        (_ours.readers_statement([build.ROLE_ARN]), Settings(), {}),
+        (_ours.readers_statement([build.ROLE_ARN]), Settings(readers=(ANALYST, build.ROLE_ARN)), {}),
         (_ours.readers_statement([ANALYST]), Settings(readers=(ANALYST,)), {}),
         (_ours.readers_statement(["222222222222"]), Settings(readers=("arn:aws:iam::222222222222:root",)), {}),
-        (_ours.administrators_statement([build.ROLE_ARN]), Settings(), {}),
+        (_ours.administrators_statement([build.ROLE_ARN]), Settings(), {"administrators": (build.ROLE_ARN,)}),
         (_ours.administrators_statement([ANALYST]), Settings(), {"administrators": (ANALYST,)}),
     ],
 )
@@ -84,6 +84,41 @@ def test_whom_this_run_would_let_in_itself_is_trusted(statement: Any, settings: 
     planned = adopting(statement, settings=settings, **key)
     assert planned.refusals == ()
     assert planned.changes[0].operation == "CreateAlias"
+
+
+@pytest.mark.parametrize(
+    ("statement", "settings", "key"),
+    [
+        (_ours.readers_statement([build.ROLE_ARN]), Settings(), {}),
+        (_ours.readers_statement([ANALYST, build.ROLE_ARN]), Settings(readers=(ANALYST,)), {}),
+        (_ours.readers_statement([build.ROLE_ARN]), Settings(), {"administrators": (build.ROLE_ARN,)}),
+        (_ours.administrators_statement([build.ROLE_ARN]), Settings(), {}),
+        (_ours.administrators_statement([build.ROLE_ARN]), Settings(readers=(build.ROLE_ARN,)), {}),
+        (
+            {**READERS, "Sid": "AwsBaselineCloudTrailReaders2", "Principal": {"AWS": build.ROLE_ARN}},
+            Settings(),
+            {},
+        ),
+    ],
+)
+def test_a_key_that_names_others_of_its_account_than_this_run_is_not_adopted(
+    statement: Any, settings: Settings, key: dict[str, Any]
+) -> None:
+    """Whoever planted it in the account could name themselves, and so decrypt the logs and administer the key."""
+    planned = adopting(statement, settings=settings, **key)
+    (refused,) = map(str, planned.refusals)
+    assert (
+        f'its statement "{statement["Sid"]}" names {build.ROLE_ARN}, whom this run would not name there. If the key is '
+        "yours, remove that"
+    ) in refused
+    assert orphan(1).arn in refused
+
+
+@pytest.mark.parametrize("reader", [ANALYST, build.ROLE_ARN])
+def test_a_shared_key_may_name_the_readers_of_all_accounts_of_the_run(reader: str) -> None:
+    left = orphan(1, policy=build.policy(*BORN, _ours.readers_statement([reader])))
+    request = EnforceRequest(readers=frozenset((reader,)))
+    assert steps(plan(build.snapshot(trail=BARE), request, replace(NOTHING, unaliased=(left,))))[0][0] == "CreateAlias"
 
 
 # What a key says twice, the last of which is harmless.
