@@ -33,9 +33,10 @@ from ._change import (
     named_options,
     with_options,
 )
+from ._key import Key
 from ._next_steps import LeftToOwnerError, ReadError, is_denied, next_step
 
-# The words of writes, and of reads that failed, stand in files of their own, and are handed on from here.
+# The words of writes, of keys, and of reads that failed, stand in files of their own, and are handed on from here.
 __all__ = [
     "PLACEHOLDER",
     "Backup",
@@ -44,6 +45,7 @@ __all__ = [
     "ChangeStatus",
     "Form",
     "Fragment",
+    "Key",
     "LeftToOwnerError",
     "Options",
     "Prerequisites",
@@ -150,39 +152,6 @@ class Trail:
         if isinstance(status, ReadError):
             return True
         return status.is_logging and status.latest_delivery_time is not None and not status.latest_delivery_error
-
-
-@dataclass(frozen=True)
-class Key:
-    """One KMS key: DescribeKey, GetKeyPolicy, GetKeyRotationStatus and ListAliases joined.
-
-    Its tags are read where an approval depends on them, and are empty otherwise. `valid_to` is when the first of its
-    imported key material expires (KMS shape KeyMetadata, ValidTo). `ram_policy` is the policy that RAM gives a key that
-    is shared through it; it is read where a verdict depends on it. `related_keys` are the ARNs of the other keys with
-    its key material, the primary and the replicas of a multi-Region key; None where KMS does not say.
-    """
-
-    arn: str
-    manager: str
-    state: str
-    spec: str
-    usage: str
-    origin: str
-    multi_region: bool
-    primary_arn: str | None
-    aliases: tuple[str, ...] | ReadError
-    policy: str | ReadError
-    rotation_enabled: bool | ReadError | None
-    deletion_date: datetime | None = None
-    tags: Mapping[str, str] | ReadError = field(default_factory=dict)
-    valid_to: datetime | None = None
-    ram_policy: str | ReadError | None = None
-    related_keys: tuple[str, ...] | None = ()
-
-    @property
-    def region(self) -> str:
-        """Return the region of the key's ARN."""
-        return self.arn.split(":")[3]
 
 
 @dataclass(frozen=True)

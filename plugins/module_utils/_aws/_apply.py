@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, TypeAlias
 
-from .._model import Change, Prerequisites, ReadError, Trail, TrailStatus
+from .._model import Change, Key, Prerequisites, ReadError, Trail, TrailStatus
 from .._next_steps import asks_to_run_again, is_denied, is_transient, next_step
 from .._operations import THROTTLING, UNSEEN_POLICY, WRITES
 from .._permissions import DEPENDENT_ACTIONS
@@ -32,6 +32,8 @@ with suppress(ImportError):  # AnsibleAWSModule names the missing library before
     from botocore.parsers import ResponseParserError
 
 AT_ONCE = 16
+# AWS's time is known to a second, and its services need not agree on it to the last moment.
+_CLOCKS = timedelta(seconds=2)
 Delivery: TypeAlias = tuple[Account, Iterable[Trail], datetime]
 
 
@@ -163,11 +165,12 @@ class _Run:
 
     def _create_key(self, change: Change) -> str:
         """Create the key, and never twice: where the answer is lost, look for the key before anything else."""
+        since = self._account.access.now()
         answer = self._send_unless_throttled(change)
         if isinstance(answer, dict) and "Arn" in answer.get("KeyMetadata", {}):
             return str(answer["KeyMetadata"]["Arn"])
         error = answer if isinstance(answer, Exception) else ResponseParserError("the answer holds no key")
-        created = self._look_for_key(change) if no_clear_answer(error) else None
+        created = self._look_for_key(change, since) if no_clear_answer(error) else None
         if created is None:
             raise _failed(change, error)
         return created
@@ -183,18 +186,28 @@ class _Run:
                 return answer
         raise AssertionError  # count() has no end
 
-    def _look_for_key(self, change: Change) -> str | None:
-        """Return the one key with the requested tags and policy. KMS may list a new key late."""
+    def _look_for_key(self, change: Change, since: datetime) -> str | None:
+        """Return the one key that the change can have created since then. KMS may list a new key late."""
         tags = {tag["TagKey"]: tag["TagValue"] for tag in change.parameters["Tags"]}
         for attempt in count():
             found = keys_left_behind(self._account, change.resource.split(":")[4], change.region, tags)
             if isinstance(found, ReadError) and not is_transient(found.code):
                 return None
-            keys = [] if isinstance(found, ReadError) else [key for key in found if key.state == "Enabled"]
-            ours = [key.arn for key in keys if self._present.has_policy(key.policy, change.parameters["Policy"])]
+            keys = () if isinstance(found, ReadError) else found
+            ours = [key.arn for key in keys if self._is_created_by(change, since, key)]
             if ours or not self._pace.wait(attempt):
                 return ours[0] if len(ours) == 1 else None
         return None
+
+    def _is_created_by(self, change: Change, since: datetime, key: Key) -> bool:
+        """Return whether a key with the requested tags is as the change creates it, and no older."""
+        return (
+            key.state == "Enabled"
+            and key.has_material_of_a_new_key(multi_region=change.parameters["MultiRegion"])
+            and key.created_at is not None
+            and key.created_at >= since - _CLOCKS
+            and self._present.has_policy(key.policy, change.parameters["Policy"])
+        )
 
     def _verify_policy(self, change: Change) -> None:
         """Read the policy that was written until it shows, or raise FailedError when the time is up."""

@@ -205,6 +205,7 @@ def _joined(
         valid_to=metadata.get("ValidTo"),
         tags=tags or {},
         related_keys=_related_keys(metadata),
+        created_at=metadata.get("CreationDate"),
     )
 
 

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from operator import attrgetter
 
 from .._model import PLACEHOLDER, Key
 from .._policy import (
@@ -34,8 +33,6 @@ from ._request import CREATED_FOR_TAG, KeyRequest
 # "AWS KMS condition keys"; "AWS global condition context keys", aws:SourceAccount).
 _CALLERS = ("kms:calleraccount", "aws:principalaccount", "aws:sourceaccount")
 _NOTHING_KNOWN = Context({}, ("*",))
-# What CreateKey settles for good, and who else may hold the material.
-_MATERIAL = attrgetter("manager", "spec", "usage", "origin", "multi_region", "primary_arn", "related_keys", "valid_to")
 
 
 def policy_of_new_key(required: Required, request: KeyRequest) -> Policy:
@@ -74,11 +71,8 @@ def key_to_create(place: str, request: KeyRequest) -> Key:
 
 
 def is_created_here(key: Key, request: KeyRequest) -> bool:
-    """Return whether the key is one that this request creates, by its policy and by its key material.
-
-    Anybody who may create keys can copy the policy, around material that they hold as well.
-    """
-    return has_policy_of_a_new_key(key) and _MATERIAL(key) == _MATERIAL(key_to_create(key.arn, request))
+    """Return whether the key is one that this request creates, by its policy and by its key material."""
+    return has_policy_of_a_new_key(key) and key.has_material_of_a_new_key(multi_region=request.multi_region)
 
 
 def has_policy_of_a_new_key(key: Key) -> bool:
@@ -116,7 +110,7 @@ def why_not_adopted(key: Key, request: KeyRequest, readers: Collection[str]) -> 
     """Return why a key that seems to be left behind by a run is not trusted; None where nothing speaks against it.
 
     In a key like those that this request creates, our statements must also name nobody but these `readers` and the
-    administrators of the request. Whoever may create keys could name themselves there.
+    administrators of the request. Anyone who may create keys could name themselves there.
     """
     reason = why_not_trusted(key, readers, request.administrators)
     if reason or not is_created_here(key, request):
