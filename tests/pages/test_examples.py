@@ -167,14 +167,21 @@ def test_the_landing_zone_of_the_page_on_audits_is_compliant(fake_aws: FakeAws, 
     assert "1 compliant" in run(fake_aws, "organization", tmp_path, AUDIT, "--extra-vars", f"@{landing_zone}")
 
 
+def with_profile(aws: FakeAws, command: str, folder: Path) -> typed.Typed:
+    """Type a command where the profile `enforce` has the credentials, and nothing else."""
+    keys = [f"{name.lower()} = {value}" for name, value in aws.credentials(aws.scenario["account"]).items()]
+    (folder / "config").write_text("\n".join(["[profile enforce]", *keys]), encoding="utf-8")
+    alone = f"unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_REGION AWS_DEFAULT_REGION; {command}"
+    return typed.typed(aws, alone, folder, AWS_CONFIG_FILE=str(folder / "config"))
+
+
 def test_the_plan_the_run_and_the_restore_of_the_readme_follow_each_other(fake_aws: FakeAws, tmp_path: Path) -> None:
     (variables,) = (block for block in blocks("yaml") if block.startswith("# first.yml"))
     (tmp_path / "first.yml").write_text(variables, encoding="utf-8")
     (commands,) = (block for block in blocks("console") if "@first.yml" in block)
     fake_aws.reset("mixed")
-    # The fake AWS takes access keys.
-    typed_in = [line.removeprefix("$ AWS_PROFILE=enforce AWS_REGION=eu-central-1 ") for line in commands.splitlines()]
-    planned, done, back = (typed.typed(fake_aws, command, tmp_path) for command in typed_in)
+    typed_in = [line.removeprefix("$ ") for line in commands.splitlines()]
+    planned, done, back = (with_profile(fake_aws, command, tmp_path) for command in typed_in)
     assert (planned.code, planned.writes) == (0, []), planned.printed
     sentence = "Plan: 4 changes in 1 account; it would be compliant, judged by the trails of this run alone."
     assert f"{sentence} Nothing was changed." in " ".join(planned.printed.split())
@@ -186,9 +193,9 @@ def test_the_plan_the_run_and_the_restore_of_the_readme_follow_each_other(fake_a
         " in 1 account. The account was non_compliant before and still is; that does not fail a restore."
         in " ".join(back.printed.split())
     )
-    typed.typed(fake_aws, typed_in[1].replace("backup.json", "again.json"), tmp_path)
+    with_profile(fake_aws, typed_in[1].replace("backup.json", "again.json"), tmp_path)
     (undo,) = re.findall(r"^Undo +(.*)$", done.printed, re.M)
-    undone = typed.typed(fake_aws, undo, tmp_path)
+    undone = with_profile(fake_aws, undo, tmp_path)
     assert "-e @first.yml" in undo
     assert (undone.code, undone.did("UpdateTrail")) == (0, {"1" * 12}), undone.printed
 

@@ -16,7 +16,17 @@ from ansible import constants, context
 
 from ...module_utils._printable import count, first_of, unforeseen
 from .._reports import FORMATS, is_excepted, verdict_words
-from ._commands import PLAYBOOKS, PREFIX, from_here, is_ours, next_command, typed_inventory, undo, without_green
+from ._commands import (
+    PLAYBOOKS,
+    PREFIX,
+    credentials,
+    from_here,
+    is_ours,
+    next_command,
+    typed_inventory,
+    undo,
+    without_green,
+)
 from ._decisions import decisions, is_left_to_owners
 from ._proven import delivered, proven, proven_trails
 
@@ -178,6 +188,7 @@ def _commands(
         lines = open_ones.lines if open_ones else _left_alone(result)
         yield from (f"Decide    {line}" for line in (*lines, *_role(arguments, audit, result)))
         yield f"Next      {next_command(arguments, audit, result, needed)}"
+        yield from credentials()
 
 
 def _left_alone(plan: Mapping[str, Any]) -> Iterator[str]:
@@ -212,6 +223,7 @@ def _undo(arguments: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[s
         yield f"Undo      nothing of this run can go back{reasons and f': {would}{reasons}'}"
         return
     yield f"Undo      {undo(arguments, result['backup_path'])}"
+    yield from credentials()
     if reasons:
         yield f"          The restore refuses {reasons}: its plan (--check) says which rows to remove from the backup"
     if _is_narrowed(result["before"]["accounts"]):

@@ -4,7 +4,8 @@
 
 """The commands that the last lines show: each does for the same accounts and trails what its line says.
 
-A command has the inventory, the limit and the variables of the present one. Variables of others may be secrets, and
+A command has the inventory, the limit and the variables of the present one, and before it the profile and the region
+of the environment, which may have been typed for this run alone. Variables of others may be secrets, and
 ours, or those of the inventory, may depend on them: where there are any, the command is told in words. So is one that
 a terminal would not show as it has to be typed, or that would have to be written anew around a template, and one after
 a playbook of others, which may have set variables itself.
@@ -44,6 +45,12 @@ _MOST_NAMED = 5  # of the variables of others
 _OF_NO_NAME = {"_raw_params": "a word without ="}
 _OF_A_PLAN = ("--check", "--diff")
 _GREEN = (f"{PREFIX}fail_on", "never")
+_ENVIRONMENT = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION")
+# What else leads to the credentials of this run: secrets, or files that may be gone.
+_CREDENTIALS = (
+    *("AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+    *("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"),
+)
 # A value that an extra variable takes as it stands: neither Ansible nor an option of ours splits it.
 _ONE_WORD = re.compile(r"[\w./:@+~-]+")
 
@@ -89,6 +96,12 @@ def without_green(arguments: Mapping[str, Any], variables: Mapping[str, Any]) ->
     return (f"{name}=unknown",) if has_file and variables.get(name) == never else ()
 
 
+def credentials() -> list[str]:
+    """Return the line below a command that would run with other credentials in another environment."""
+    line = "          with the AWS credentials of this run, which come from the environment"
+    return [line] if any(map(os.environ.get, _CREDENTIALS)) else []
+
+
 def typed_inventory(arguments: Mapping[str, Any]) -> list[str]:
     """Return the inventories that were typed, not those that are configured."""
     inventory = [*(arguments.get("inventory") or ())]
@@ -120,7 +133,8 @@ def _typed(
     words = [word for place in typed_inventory(arguments) for word in ("-i", place)]
     words += [f"--limit={arguments['subset']}"] if arguments.get("subset") else []
     words += [word for variable in variables if variable for word in ("-e", variable)]
-    command = f"ansible-playbook {PLAYBOOKS}{playbook} {shlex.join([*words, *more])}".strip()
+    before = "".join(f"{name}={shlex.quote(os.environ[name])} " for name in _ENVIRONMENT if name in os.environ)
+    command = f"{before}ansible-playbook {PLAYBOOKS}{playbook} {shlex.join([*words, *more])}".strip()
     typed = [item for text in _extra_vars(arguments) if text[0] != "@" for item in _values(text).items()]
     others = sorted({_OF_NO_NAME.get(item[0], str(item[0])) for item in typed if not _is_of_ours(item)})
     if not others and None not in variables and printable(command) == command:
@@ -130,7 +144,7 @@ def _typed(
     without = ["--check"] if arguments.get("check") and not more else []
     without += sorted({str(item[0]) for item in typed if _is_of_ours(item) and not is_kept(item)})
     but = f", without {', '.join(without)}" if without else ""
-    return f"{PLAYBOOKS}{playbook} {own and f'{own} '}with the other arguments of this run{but}: {why}"
+    return f"{before}{PLAYBOOKS}{playbook} {own and f'{own} '}with the other arguments of this run{but}: {why}"
 
 
 def _extra_vars(arguments: Mapping[str, Any]) -> Iterator[str]:

@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._commands import (
+    credentials,
     next_command,
     undo,
 )
@@ -101,6 +102,30 @@ def test_a_run_does_not_stay_green_because_its_plan_did(given: str, kept: str) -
 
 
 PLANNED = enforced(change(ONE, "planned"))
+
+
+def test_a_command_is_for_the_profile_and_the_region_of_this_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may stand before the command that was typed; an empty one hides that of the shell."""
+    for name, value in (("REGION", "eu-central-1"), ("PROFILE", "it's prod"), ("DEFAULT_PROFILE", "")):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    typed = """AWS_PROFILE='it'"'"'s prod' AWS_DEFAULT_PROFILE='' AWS_REGION=eu-central-1"""
+    run = next_command(PLAN, None, PLANNED)
+    assert run == f"{typed} ansible-playbook aws_baseline.cloudtrail.enforce"
+    assert undo(ENFORCE, "/srv/b.json").startswith(f"{typed} ansible-playbook aws_baseline.cloudtrail.restore -e ")
+    words = next_command({**PLAN, "extra_vars": ("env=prod",)}, None, PLANNED)
+    assert words.startswith(f"{typed} aws_baseline.cloudtrail.enforce with the other arguments of this run")
+    monkeypatch.setenv("AWS_PROFILE", "a\x1bb")
+    assert "they cannot be shown as they are typed" in next_command(PLAN, None, PLANNED)
+
+
+@pytest.mark.parametrize("name", ["ACCESS_KEY_ID", "SESSION_TOKEN", "WEB_IDENTITY_TOKEN_FILE", "CONFIG_FILE"])
+def test_of_other_credentials_it_is_said_that_they_come_from_the_environment(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert credentials() == []
+    monkeypatch.setenv(f"AWS_{name}", "hunter2")
+    assert credentials() == ["          with the AWS credentials of this run, which come from the environment"]
+    assert "hunter2" not in next_command(PLAN, None, PLANNED)
 
 
 def typed_again(command: str) -> dict[str, Any]:

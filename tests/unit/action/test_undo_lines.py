@@ -16,7 +16,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._mo
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._closing import closing_lines
 from tests.unit.action.audits import KEY, NARROWED, audit, reason
 from tests.unit.action.test_closing import ALONE
-from tests.unit.action.test_commands import ENFORCE, GIVEN, KEPT, READERS
+from tests.unit.action.test_commands import ENFORCE, GIVEN, KEPT, PLAN, READERS
 from tests.unit.action.test_enforce_many import CENTRAL, ONE, TWO, bare, change, enforced
 
 TYPED = {**ENFORCE, **GIVEN, "extra_vars": ("cloudtrail_kms_hosts=all",)}
@@ -34,6 +34,17 @@ def test_after_a_run_with_a_backup_comes_what_undoes_it(monkeypatch: pytest.Monk
     )
     assert closing_lines(result, {}, [], {}, is_plan=False) == [*lines, undo]
     assert closing_lines(result, {}, [], {"awx_job_id": 1}, is_plan=False) == lines
+
+
+def test_what_goes_on_says_whose_credentials_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")
+    monkeypatch.setattr(context, "CLIARGS", TYPED)
+    line = "          with the AWS credentials of this run, which come from the environment"
+    assert _undoing(change(ONE))[1:] == [line]
+    monkeypatch.setattr(context, "CLIARGS", PLAN)
+    plan = with_after(enforced(change(ONE, "planned"), **ALONE))
+    command, *others = closing_lines(plan, {"failing": 0}, [], {}, is_plan=True)[-2:]
+    assert (command[:5], others) == ("Next ", [line])
 
 
 def test_what_undoes_a_run_keeps_by_what_it_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
