@@ -15,7 +15,7 @@ from .._checks import AccountVerdict, assess
 from .._model import Backup, Change, Reason, Snapshot, Trail, TrailStatus
 from .._operations import WRITES
 from .._plan import KeyName, Plan, changed_trails, delivered_since, keys_changed, without, without_old_errors
-from ._rounds import Rounds, Written
+from ._rounds import Rounds, Written, not_served
 from ._task import Done, Task
 
 
@@ -162,14 +162,14 @@ def _without_shared(plan: Plan, shared: Shared, task: Task) -> Plan:
     """Return the plan, refused where it still needs something of a key that nobody writes again in this run."""
     needed = (change for change in plan.changes if not WRITES[change.operation].is_optional)
     unready = sorted(keys_changed(needed, task.request) & shared.names)
-    refusals = (*plan.refusals, *(_not_ready(arn) for arn, _alias in unready))
+    refusals = (*plan.refusals, *(_not_ready(arn, plan) for arn, _alias in unready))
     return replace(plan, changes=tuple(without(plan.changes, shared.names, task.request)), refusals=refusals)
 
 
-def _not_ready(key_arn: str) -> Reason:
+def _not_ready(key_arn: str, plan: Plan) -> Reason:
     return Reason(
         f"The key {key_arn}, which accounts of this run share, still lacks what the account needs: its policy is "
-        "written once for all of them, before their trails move. Run again.",
+        f"written once for all of them, before their trails move.{not_served(plan)} Run again.",
         key=key_arn,
     )
 

@@ -147,21 +147,20 @@ class Rounds:
                 break
             if not self._pace.wait(attempt):
                 rest = tuple(change for change in plan.changes if change not in late)
-                return self._closed(replace(plan, changes=rest, refusals=(*plan.refusals, *map(self._not_shown, late))))
+                not_shown = (self._not_shown(change, plan) for change in late)
+                return self._closed(replace(plan, changes=rest, refusals=(*plan.refusals, *not_shown)))
         return self._closed(plan)
 
     def _was_done(self, change: Change) -> bool:
-        """Tell whether the very same was done before; a key that was created has its ARN since."""
+        """Tell whether the very same was done before and may not show yet.
+
+        AWS has shown each policy that this plan wrote (`_verify_policy`): an old one was put back by somebody.
+        """
         return any(
-            done.status == "applied"
-            and (done.operation, done.region, done.before) == (change.operation, change.region, change.before)
-            and (done.operation == "CreateKey" or (done.resource, done.after) == (change.resource, change.after))
+            done.status == "applied" and done.operation not in DISPUTED and done.after == change.after
             for done in self.changes
-        ) or any(
-            (done.operation, done.region, done.before) == (change.operation, change.region, change.before)
-            and (done.operation == "CreateKey" or done.resource == change.resource)
-            for done in self._earlier
-        )
+            if _is_alike(done, change)
+        ) or any(_is_alike(done, change) for done in self._earlier)
 
     def _at_an_end(self, before: str, after: str) -> Reason:
         """Return why no more is tried: the run was interrupted, or its time is up, of which it may get more."""
@@ -171,17 +170,16 @@ class Rounds:
 
     def _given_up(self, plan: Plan) -> Reason:
         """Return what is left undone, and which trails are not served for it."""
-        unserved = _unserved(plan)
-        trails = f" These trails are not served: {first_of(unserved, MOST_NAMED)}." if unserved else ""
         return self._at_an_end(
             "Somebody else keeps changing the same resources",
-            f" with {_in_words(plan)} to do.{trails} Make sure that only one run at a time writes there, and run again",
+            f" with {_in_words(plan)} to do.{not_served(plan)} Make sure that only one run at a time writes there, "
+            "and run again",
         )
 
-    def _not_shown(self, change: Change) -> Reason:
+    def _not_shown(self, change: Change, plan: Plan) -> Reason:
         return self._at_an_end(
-            f"{change.operation} of {change.resource} in {change.region} was done, but AWS still shows the old state",
-            ". Find out who else changes it, and run again",
+            f"{change.operation} of {change.resource} in {change.region} was done, but AWS shows the old state",
+            f".{not_served(plan)} Find out who else changes it, and run again",
         )
 
     def _saved_at_the_end(self) -> Backup:
@@ -220,6 +218,23 @@ def not_attempted(changes: Iterable[Change]) -> tuple[Change, ...]:
 
 def _in_words(plan: Plan) -> str:
     return ", ".join(f"{change.operation} of {change.resource}" for change in plan.changes)
+
+
+def _is_alike(done: Change, change: Change) -> bool:
+    """Tell whether both do the same to the same resource; a key that was created has its ARN since, and its tags."""
+
+    def subject(of: Change) -> object:
+        place, _colon, name = of.resource.rpartition(":")
+        return (place, of.after["tags"]) if of.operation == "CreateKey" else (place, name)
+
+    same = (done.operation, done.region, done.before) == (change.operation, change.region, change.before)
+    return same and subject(done) == subject(change)
+
+
+def not_served(plan: Plan) -> str:
+    """Return a sentence, which a blank begins, on the trails that are not served for what the plan has left to do."""
+    unserved = _unserved(plan)
+    return f" These trails are not served: {first_of(unserved, MOST_NAMED)}." if unserved else ""
 
 
 def _unserved(plan: Plan) -> list[str]:

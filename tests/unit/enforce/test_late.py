@@ -112,7 +112,7 @@ def test_a_trail_that_never_shows_its_key_fails_at_the_deadline(
     lagging(monkeypatch, lab.clock, 10_000, "DescribeTrails")
     outcome = lab.enforce(PLAIN, seconds=100)
     (arn,) = lab.trails()
-    assert f"UpdateTrail of {arn} in {HOME} was done, but AWS still shows the old state" in str(outcome.errors[0])
+    assert f"UpdateTrail of {arn} in {HOME} was done, but AWS shows the old state" in str(outcome.errors[0])
     assert lab.writes().count("UpdateTrail") == 1
     assert 80 <= lab.clock.now <= 100
 

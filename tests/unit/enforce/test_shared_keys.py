@@ -17,9 +17,10 @@ import yaml
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, KeyRequest
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._application import AccountRun
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import RunOutcome
 from tests import fakeaws
-from tests.unit.enforce.lab import Lab, meanwhile, statuses
+from tests.unit.enforce.lab import Lab, meanwhile, new_key, statuses
 from tests.unit.enforce.many import REQUEST, TRAILS, operations, run_of, served, troubles, verdicts
 from tests.unit.enforce.test_many import COMPLIANT, KEY, OWN, stripped
 from tests.unit.enforce.test_other_accounts import ALIAS, HOME, PRODUCTION, SANDBOX, SECURITY, STAGING
@@ -223,3 +224,26 @@ def test_what_others_change_of_a_key_is_told_of_all_who_use_it(
         }
     assert verdict[True] == verdict[False]
     assert verdict[False]["sandbox-trail"][1]["key_rotation_enabled"] == "pass"
+
+
+def test_a_key_of_its_own_is_created_though_others_got_theirs_before(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("central-key")
+    kms = lab.of(STAGING).client("kms", HOME)
+    arn = new_key(lab.of(STAGING))
+    kms.create_alias(AliasName=ALIAS, TargetKeyId=arn)
+    original = AccountRun.apply
+
+    def apply(self: AccountRun, *args: Any) -> None:
+        if self.account.account_id == STAGING:  # after the plan, before its first write
+            kms.delete_alias(AliasName=ALIAS)
+            policy = json.loads(kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"])
+            policy["Statement"][0]["Sid"] = "Theirs"
+            kms.put_key_policy(KeyId=arn, PolicyName="default", Policy=json.dumps(policy))
+        original(self, *args)
+
+    monkeypatch.setattr(AccountRun, "apply", apply)
+    done = served(lab, requests={STAGING: OWN})
+    assert (troubles(done), lab.clock.now < 10) == ({}, True)
+    assert operations(done)[STAGING] == ["CreateKey", "CreateAlias", "UpdateTrail", "EnableKeyRotation"]

@@ -1,0 +1,136 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Somebody puts back what stood before a write: the run writes again, or names the trails that it leaves unserved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
+from tests.unit.enforce.lab import HOME, Lab, meanwhile, new_key, statuses
+from tests.unit.enforce.many import TRAILS, served, troubles
+from tests.unit.enforce.test_late import COME_BACK
+from tests.unit.enforce.test_other_accounts import PRODUCTION, SANDBOX, SECURITY, STAGING, of_security
+from tests.unit.enforce.test_races import ALIAS, FOREIGN, sids
+
+WRITES = [("PutKeyPolicy", "applied"), ("UpdateTrail", "applied"), ("EnableKeyRotation", "applied")]
+
+
+def plain_key(lab: Lab) -> Callable[[], None]:
+    """Give our alias to a key of which CloudTrail has no use; return what puts its policy of now back."""
+    kms, arn = lab.client("kms", HOME), new_key(lab)
+    kms.create_alias(AliasName=ALIAS, TargetKeyId=arn)
+    policy = kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"]
+    return lambda: kms.put_key_policy(KeyId=arn, PolicyName="default", Policy=policy)
+
+
+def after_each(monkeypatch: pytest.MonkeyPatch, operation: str, act: Callable[[], object]) -> None:
+    """Act right after each write of this kind."""
+    original = Access.send_once
+
+    def send_once(self: Access, service: str, region: str, called: str, **parameters: Any) -> Any:
+        answer = original(self, service, region, called, **parameters)
+        if called == operation:
+            act()
+        return answer
+
+    monkeypatch.setattr(Access, "send_once", send_once)
+
+
+def at_each_wait(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Act whenever the run waits, or would wait if it had the time."""
+    original = Pace.wait
+
+    def wait(self: Pace, attempt: int) -> bool:
+        in_time = original(self, attempt)
+        act()
+        return in_time
+
+    monkeypatch.setattr(Pace, "wait", wait)
+
+
+def test_a_policy_that_is_put_back_after_its_trail_moved_is_written_again_and_not_waited_for(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("fresh")
+    meanwhile(monkeypatch, "EnableKeyRotation", plain_key(lab))
+    done = lab.enforce()
+    assert (done.errors, statuses(done)) == ((), [*WRITES, ("PutKeyPolicy", "applied")])
+    assert done.after is not None
+    assert done.after.verdict == "compliant"
+    assert [trail["LatestDeliveryError"] for trail in lab.trails().values()] == [None]
+    assert lab.clock.now < 10
+
+
+def test_a_statement_that_comes_when_a_policy_was_put_back_stays(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("fresh")
+    put_back = plain_key(lab)
+    meanwhile(monkeypatch, "EnableKeyRotation", put_back)
+
+    def add() -> None:
+        ((arn, key),) = lab.keys(HOME).items()
+        policy = {**key["policy"], "Statement": [*key["policy"]["Statement"], FOREIGN]}
+        lab.client("kms", HOME).put_key_policy(KeyId=arn, PolicyName="default", Policy=json.dumps(policy))
+
+    reads: list[int] = []
+    original = Access.send
+
+    def send(self: Access, service: str, region: str, called: str, **parameters: Any) -> Any:
+        if called == "GetKeyPolicy" and lab.clock.now and not reads:  # the plan was made anew, and nothing written yet
+            reads.append(1)
+            answer = original(self, service, region, called, **parameters)
+            add()
+            return answer
+        return original(self, service, region, called, **parameters)
+
+    monkeypatch.setattr(Access, "send", send)
+    done = lab.enforce()
+    assert (done.errors, reads) == ((), [1])
+    assert {FOREIGN["Sid"], "AwsBaselineCloudTrailUse"} <= set(sids(lab))
+
+
+def test_a_policy_that_is_put_back_all_the_time_ends_the_run_with_its_trails(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("fresh")
+    at_each_wait(monkeypatch, plain_key(lab))
+    done = lab.enforce(seconds=20)
+    (arn,) = lab.trails()
+    assert f"These trails are not served: {arn}." in str(done.errors[-1])
+    assert statuses(done)[-1] == ("PutKeyPolicy", "not_attempted")
+    assert lab.writes().count("PutKeyPolicy") > 4  # ours, and theirs after each
+
+
+def test_a_key_that_is_disabled_again_ends_the_run_with_its_trails(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("pending-deletion")
+    (key,) = lab.keys(HOME)
+    after_each(monkeypatch, "EnableKey", lambda: lab.client("kms", HOME).disable_key(KeyId=key))
+    done = lab.enforce(COME_BACK, seconds=20)
+    (arn,) = lab.trails()
+    assert f"EnableKey of {key} in {HOME} was done, but AWS shows the old state" in str(done.errors[-1])
+    assert f"These trails are not served: {arn}." in str(done.errors[-1])
+
+
+@pytest.mark.parametrize("with_more", [False, True])
+def test_a_shared_key_whose_policy_is_put_back_names_the_trails(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, *, with_more: bool
+) -> None:
+    lab = load("central-key")
+    served(lab, SANDBOX)
+    ((arn, key),) = of_security(lab).items()
+    policy = {**key["policy"], "Statement": [*key["policy"]["Statement"], *([FOREIGN] if with_more else [])]}
+    put = {"KeyId": arn, "PolicyName": "default", "Policy": json.dumps(policy)}
+    after_each(monkeypatch, "UpdateTrail", lambda: lab.of(SECURITY).client("kms", HOME).put_key_policy(**put))
+    done = served(lab, PRODUCTION, STAGING, seconds=20)
+    assert f"These trails are not served: {TRAILS[PRODUCTION]}." in troubles(done)[PRODUCTION][-1]
