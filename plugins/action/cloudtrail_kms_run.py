@@ -100,7 +100,8 @@ class ActionModule(ActionBase):
         Where a report cannot be written, the changes and their backup are returned all the same.
         """
         result = with_made(self._run_module(run_options, hosts, options, variables, screen), run_options["made"])
-        result = result_by_variables(result) if run_options["variables"] else result
+        if run_options["variables"]:
+            result = result_by_variables(result, is_limited=bool(variables.get("ansible_limit")))
         audit = result.get("ansible_facts", {}).get("cloudtrail_kms")
         if audit is None and "before" not in result:
             return result

@@ -7,21 +7,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ...module_utils._model import named_options
 from ...module_utils._options import audit_spec, of_options, own_spec
 from ._screen import text_of
+from ._table import not_entered
 
 _PREFIX = "cloudtrail_kms_"
+# How a remediation begins that asks for a permission.
+_ALLOW = "Allow the caller "
 # How texts name an option; it is no more than a word elsewhere. A result holds texts, which modules return outside the
 # role as well, so that a name inside a sentence has no field.
 _NAMED = re.compile(rf"\bthe option ({'|'.join(audit_spec() | own_spec())})\b")
 
 
-def result_by_variables(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the result of a module with variables in what it refuses, warns of and finds, and in why it failed."""
+def result_by_variables(result: Mapping[str, Any], *, is_limited: bool = False) -> dict[str, Any]:
+    """Return the result of a module with variables in what it refuses, warns of and finds, and in why it failed.
+
+    `is_limited` says that hosts are left out: one of them may own what could not be read.
+    """
     found, of_warnings = _failure_by_variables(result), result.get("warning_settings", {})
     for name in ("warnings", "run_warnings"):
         if name in result:
@@ -31,9 +37,11 @@ def result_by_variables(result: Mapping[str, Any]) -> dict[str, Any]:
             found[name] = [_by_variables(each, "message") for each in result[name]]
     for name in ("before", "after"):
         if result.get(name):
-            found[name] = audit_by_variables(result[name])
+            found[name] = audit_by_variables(result[name], is_limited=is_limited)
     if "ansible_facts" in result:
-        found["ansible_facts"] = {name: audit_by_variables(audit) for name, audit in result["ansible_facts"].items()}
+        found["ansible_facts"] = {
+            name: audit_by_variables(audit, is_limited=is_limited) for name, audit in result["ansible_facts"].items()
+        }
     return found
 
 
@@ -49,17 +57,45 @@ def _failure_by_variables(result: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def audit_by_variables(audit: Mapping[str, Any]) -> dict[str, Any]:
+def audit_by_variables(audit: Mapping[str, Any], *, is_limited: bool = False) -> dict[str, Any]:
     """Return an audit with variables in what is to be done about its findings, where there are none yet."""
-    return {**audit, "accounts": [_account(row) for row in audit["accounts"]]}
+    closed = frozenset(row["account_id"] for row in audit["accounts"] if not_entered(row))
+    return {**audit, "accounts": [_account(row, closed, is_limited) for row in audit["accounts"]]}
 
 
-def _account(row: Mapping[str, Any]) -> dict[str, Any]:
+def _account(row: Mapping[str, Any], closed: Collection[str], is_limited: bool) -> dict[str, Any]:
     trails = [
-        {**trail, "findings": [_by_variables(finding, "remediation") for finding in trail["findings"]]}
+        {
+            **trail,
+            "findings": [
+                _owner_first(_by_variables(finding, "remediation"), trail, closed, is_limited)
+                for finding in trail["findings"]
+            ],
+        }
         for trail in row["trails"]
     ]
     return {**row, "trails": trails}
+
+
+def _owner_first(
+    finding: Mapping[str, Any], trail: Mapping[str, Any], closed: Collection[str], is_limited: bool
+) -> Mapping[str, Any]:
+    """Return a finding that says first which account of the inventory may own what was not read, and was not entered.
+
+    AWS does not tell whose bucket it is.
+    """
+    remediation, unread = finding["remediation"], finding.get("unread")
+    if not unread or not remediation.startswith(_ALLOW):
+        return finding
+    owner = (trail["kms_key_arn"] or ":" * 5).split(":")[4] if unread["service"] == "kms" else ""
+    if closed and (owner in closed or unread["service"] == "s3"):
+        who = f"Account {owner}" if owner else "An account that may own the bucket"
+        cause = f"{who} could not be entered: see sts:AssumeRole first."
+    elif is_limited and unread["service"] == "s3":
+        cause = "An account that --limit leaves out may own the bucket: add it to the limit."
+    else:
+        return finding
+    return {**finding, "remediation": f"{cause} Otherwise a{remediation[1:]}"}
 
 
 def _by_variables(row: Mapping[str, Any], text: str) -> Mapping[str, Any]:

@@ -128,12 +128,17 @@ def _inherited_trouble(account: Mapping[str, Any]) -> str:
 
 
 def _groups(audit: Mapping[str, Any]) -> list[_Group]:
-    """Return the findings, the worst first and then those of the most places."""
+    """Return the findings: who was not entered, as others follow from it, then the worst, then those of most places."""
     groups: dict[tuple[str, ...], _Group] = {}
     for note, general, place in _findings(audit):
         key = (note.mark, note.subject, general.text, general.remediation, general.command)
         groups.setdefault(key, _Group(first=note, general=general)).places.append(place)
-    return sorted(groups.values(), key=lambda group: (_SHOWN.index(group.first.mark), -len(group.places)))
+    return sorted(groups.values(), key=_order)
+
+
+def _order(group: _Group) -> tuple[bool, int, int]:
+    is_closed = group.first.subject.startswith("sts:AssumeRole ")
+    return not is_closed, _SHOWN.index(group.first.mark), -len(group.places)
 
 
 def _findings(audit: Mapping[str, Any]) -> Iterator[tuple[Note, Note, str]]:

@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ...module_utils._facts import distinct_trails
-from ...module_utils._printable import count, printable
+from ...module_utils._printable import count, first_of, printable
 from .._reports import Note, Tone, account_notes, finding_notes, narrowings, verdict_words
 from ._grid import LONGEST_REGION, Column, Grid, Paint, legible, note_lines
 from ._text import wrap
@@ -33,6 +34,8 @@ VERDICT_TONES: Mapping[str, Tone] = {
     "unknown": "unknown",
     "not_applicable": "quiet",
 }
+# Of the roles that could not be assumed.
+_MOST_ROLES = 3
 _TALLIED = ("compliant", "pass", "non_compliant", "fail", "no_trails", "unknown", "not_applicable")
 
 
@@ -119,11 +122,21 @@ def closing(audit: Mapping[str, Any], width: int) -> list[str]:
         f"CIS 3.5   {_tally(trail['cis_3_5'] for trail in trails)} (only asks whether a key is set)",
     ]
     lines += [f"Excepted  {count(excepted, 'trail')}"] if excepted else []
+    if closed := [*filter(None, map(not_entered, accounts))]:
+        roles = first_of([*dict.fromkeys(closed)], _MOST_ROLES)
+        lines.append(printable(f"No entry  {len(closed)} of {count(len(accounts), 'account')}, by the role {roles}"))
     margin = " " * len("Narrowed  ")
     for narrowing in narrowings(audit):
         first, *others = wrap(narrowing, width - len(margin))
         lines += [f"Narrowed  {first}", *(margin + line for line in others)]
     return lines
+
+
+def not_entered(account: Mapping[str, Any]) -> str:
+    """Return the name of the role that could not be assumed in the account itself, or an empty text."""
+    pattern = re.compile(rf"\brole \S+:{re.escape(account['account_id'])}:role/(\S+)")
+    messages = (error["message"] for error in account["errors"] if error["operation"] == "AssumeRole")
+    return next((found[1] for each in messages if (found := pattern.search(each))), "")
 
 
 def _tally(words: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible.errors import AnsibleActionFail
@@ -15,7 +16,7 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import with_options
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._variables import PREFIX
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal import audit_by_variables
-from tests.unit.action.audits import account, audit, finding, reason, trail
+from tests.unit.action.audits import account, audit, error, finding, reason, trail
 from tests.unit.action.running import NEVER_ASKED, enforcement, facts_of, run
 from tests.unit.action.test_enforce_many import enforce
 
@@ -89,6 +90,64 @@ def test_a_host_whose_options_exclude_each_other_is_told_its_variables() -> None
     both = {"key": {"alias": "alias/a"}, "key_id": "alias/b"}
     with pytest.raises(AnsibleActionFail, match=r"mutually exclusive: cloudtrail_kms_key_id\|cloudtrail_kms_key"):
         enforce(NEVER_ASKED, variables=both)
+
+
+def not_read(service: str, action: str) -> dict[str, Any]:
+    """A finding whose fact the caller may not read."""
+    unread = {**error("us-east-1"), "service": service, "operation": action, "iam_action": f"{service}:{action}"}
+    remediation = f"Allow the caller {service}:{action}."
+    return finding("bucket_policy_accepts_key", "unknown", remediation=remediation, unread=unread)
+
+
+BUCKET, KEYS = not_read("s3", "GetBucketPolicy"), not_read("kms", "GetKeyPolicy")
+OWNER = "1" * 12
+CLOSED: dict[str, Any] = {
+    **account("unknown"),
+    "errors": [
+        {
+            **error("us-east-1", "AccessDenied"),
+            "operation": "AssumeRole",
+            "iam_action": "sts:AssumeRole",
+            "message": f"Cannot assume the role arn:aws:iam::{OWNER}:role/path/Audits (AccessDenied: No.). Check it.",
+        }
+    ],
+}
+
+
+def to_do(found: dict[str, Any], *others: dict[str, Any], is_limited: bool = False) -> str:
+    inheriting = {**account("unknown", trail("main", "unknown", found)), "account_id": "2" * 12}
+    (told, *_rest) = audit_by_variables(audit(inheriting, *others), is_limited=is_limited)["accounts"]
+    return str(told["trails"][0]["findings"][0]["remediation"])
+
+
+def test_what_was_not_read_says_first_who_was_not_entered() -> None:
+    asks = "see sts:AssumeRole first. Otherwise allow the caller"
+    assert to_do(BUCKET, CLOSED) == (
+        f"An account that may own the bucket could not be entered: {asks} s3:GetBucketPolicy."
+    )
+    assert to_do(KEYS, CLOSED) == f"Account {OWNER} could not be entered: {asks} kms:GetKeyPolicy."
+    assert to_do({**KEYS, "remediation": "Other."}, CLOSED) == "Other."
+    assert to_do(BUCKET) == BUCKET["remediation"]
+    assert to_do(KEYS, {**CLOSED, "account_id": "3" * 12}) == KEYS["remediation"]
+
+
+def test_a_bucket_may_be_of_an_account_that_a_limit_leaves_out(capsys: pytest.CaptureFixture[str]) -> None:
+    leaving = "An account that --limit leaves out may own the bucket: add it to the limit. Otherwise allow the caller "
+    assert to_do(BUCKET, is_limited=True).startswith(leaving)
+    assert to_do(KEYS, is_limited=True) == KEYS["remediation"]
+    told = facts_of(audit(account("unknown", trail("main", "unknown", BUCKET))))
+    run(told, variables=PREFIX, task_vars={"ansible_limit": "one"})
+    assert leaving in " ".join(capsys.readouterr().out.split())
+    run(told, variables=PREFIX)
+    assert leaving not in " ".join(capsys.readouterr().out.split())
+
+
+def test_who_was_not_entered_comes_first_and_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    other = {**account("unknown", trail("main", "unknown", BUCKET)), "account_id": "2" * 12}
+    run(facts_of(audit(other, CLOSED)), variables=PREFIX, table="short")
+    printed = capsys.readouterr().out
+    assert printed.index("not read  sts:AssumeRole") < printed.index("UNKNOWN   bucket_policy")
+    assert "\nNo entry  1 of 2 accounts, by the role path/Audits\n" in printed
 
 
 def test_a_module_that_fails_names_variables_too() -> None:
