@@ -6,7 +6,8 @@
 
 A command has the inventory, the limit and the variables of the present one, and before it the profile and the region
 of the environment, which may have been typed for this run alone. Variables of others may be secrets, and
-ours, or those of the inventory, may depend on them: where there are any, the command is told in words. So is one that
+ours, or those of the inventory, may depend on them: where there are any, the command is told in words. So is one after
+other options, some of which decide what the inventory says or who connects, one that
 a terminal would not show as it has to be typed, or that would have to be written anew around a template, and one after
 a playbook of others, which may have set variables itself.
 """
@@ -22,8 +23,11 @@ from datetime import date
 from typing import Any
 
 from ansible import constants
+from ansible.cli import CLI
+from ansible.cli.playbook import PlaybookCLI
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.splitter import parse_kv
+from ansible.utils.context_objects import CLIArgs
 
 from ...module_utils._printable import first_of, no_template, printable
 
@@ -51,6 +55,8 @@ _CREDENTIALS = (
     *("AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
     *("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"),
 )
+# What a command has, and what changes nothing of its meaning.
+_TYPED = frozenset({"args", "inventory", "subset", "extra_vars", "check", "diff", "verbosity", "forks"})
 # A value that an extra variable takes as it stands: neither Ansible nor an option of ours splits it.
 _ONE_WORD = re.compile(r"[\w./:@+~-]+")
 
@@ -137,14 +143,24 @@ def _typed(
     command = f"{before}ansible-playbook {PLAYBOOKS}{playbook} {shlex.join([*words, *more])}".strip()
     typed = [item for text in _extra_vars(arguments) if text[0] != "@" for item in _values(text).items()]
     others = sorted({_OF_NO_NAME.get(item[0], str(item[0])) for item in typed if not _is_of_ours(item)})
-    if not others and None not in variables and printable(command) == command:
+    more_options = _has_more_options(arguments)
+    if not (others or more_options or None in variables) and printable(command) == command:
         return command
-    why = f"{first_of(others, _MOST_NAMED)} may be secret" if others else "they cannot be shown as they are typed"
+    why = "some are options beside -i, --limit and -e" if more_options else "they cannot be shown as they are typed"
+    why = f"{first_of(others, _MOST_NAMED)} may be secret" if others else why
     own = shlex.join([*(word for variable in added if variable for word in ("-e", variable)), *more])
     without = ["--check"] if arguments.get("check") and not more else []
     without += sorted({str(item[0]) for item in typed if _is_of_ours(item) and not is_kept(item)})
     but = f", without {', '.join(without)}" if without else ""
     return f"{before}{PLAYBOOKS}{playbook} {own and f'{own} '}with the other arguments of this run{but}: {why}"
+
+
+def _has_more_options(arguments: Mapping[str, Any]) -> bool:
+    """Return whether options were typed that a command does not have; others are as Ansible's configuration says."""
+    cli = PlaybookCLI(["ansible-playbook", *arguments["args"]])
+    cli.init_parser()
+    usual = CLIArgs.from_options(CLI.post_process_args(cli, cli.parser.parse_args(cli.args[1:])))
+    return any(value != usual.get(name) for name, value in arguments.items() if name not in _TYPED)
 
 
 def _extra_vars(arguments: Mapping[str, Any]) -> Iterator[str]:

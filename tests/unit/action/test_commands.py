@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible import context
+from ansible import constants, context
+from ansible.cli.playbook import PlaybookCLI
 from ansible.parsing.dataloader import DataLoader
+from ansible.utils.context_objects import CLIArgs
+from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
 from hypothesis import given
 from hypothesis import strategies as st
@@ -243,6 +246,40 @@ def test_words_name_what_a_command_would_leave_out() -> None:
     assert run == f"aws_baseline.cloudtrail.enforce {words}, without --check, cloudtrail_kms_fail_on: {why}"
     plan = next_command({**AUDIT, "extra_vars": typed}, {"summary": {"non_compliant": 1}}, {})
     assert plan == f"aws_baseline.cloudtrail.enforce --check --diff {words}: {why}"
+
+
+def parsed(*words: str) -> dict[str, Any]:
+    """Return the arguments as Ansible has them when it runs a plan with these words."""
+    cli = PlaybookCLI(["ansible-playbook", *PLAN["args"], "--check", *words])
+    cli.init_parser()
+    return dict(CLIArgs.from_options(cli.post_process_args(cli.parser.parse_args(cli.args[1:]))))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("--vault-id=dev@prompt", "--vault-password-file=/srv/x", "--ask-vault-pass", "-b", "--become-user=x", "-ux"),
+        *("--connection=local", "--private-key=/x", "-M/x", "--tags=x", "--skip-tags=x", "--start-at-task=x", "-k"),
+        *("--flush-cache", "--step"),
+    ],
+)
+def test_a_command_after_other_options_is_told_in_words(words: str) -> None:
+    assert next_command(parsed(words), None, PLANNED) == (
+        "aws_baseline.cloudtrail.enforce with the other arguments of this run, without --check: "
+        "some are options beside -i, --limit and -e"
+    )
+
+
+@pytest.mark.parametrize("words", [(), ("-vvv", "--diff", "-f", "3")])
+def test_how_much_is_shown_and_how_fast_is_no_other_option(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the configuration says is in force for the next command as well."""
+    monkeypatch.setattr(Display(), "verbosity", 0)
+    for name, value in (("DEFAULT_BECOME", True), ("TAGS_RUN", ["b", "a"]), ("DEFAULT_PRIVATE_KEY_FILE", "~/x")):
+        monkeypatch.setattr(constants, name, value)
+        run = next_command(parsed(*words), None, PLANNED)
+        assert run == "ansible-playbook aws_baseline.cloudtrail.enforce"
 
 
 GREEN = "cloudtrail_kms_fail_on: never"
