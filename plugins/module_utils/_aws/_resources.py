@@ -359,6 +359,7 @@ def read_keys_and_buckets(
     key_arns = sorted({record["KmsKeyId"] for record in records if record.get("KmsKeyId")})
     buckets = _Buckets(pool, account, records, shared)
     try:
+        buckets.begin()
         keys = {arn: shared.key_reads(pool, account, arn) for arn in key_arns}
         bucket_facts = buckets.read()
         return {arn: reads.key() for arn, reads in keys.items()}, bucket_facts
@@ -381,9 +382,14 @@ class _Buckets:
         def start(name: str, *, alone: bool = False) -> BucketReads:
             return BucketReads(pool, account, name, homes[name], keys[name], alone=alone)
 
-        self._start = start
-        self._claims = {name: shared.claim(name) for name in sorted(homes)}
-        self._mine = {name: start(name) for name, (_fact, mine) in self._claims.items() if mine}
+        self._start, self._shared = start, shared
+        self._claims: dict[str, tuple[Future[BucketFact], bool]] = {}
+        self._mine: dict[str, BucketReads] = {}
+
+    def begin(self) -> None:
+        """Claim the buckets that no other account reads yet, and start to read them."""
+        self._claims = {name: self._shared.claim(name) for name in sorted(self._homes)}
+        self._mine = {name: self._start(name) for name, (_fact, mine) in self._claims.items() if mine}
 
     def read(self) -> dict[str, BucketFact]:
         """Read the account's own buckets, then take what the others read; what they were refused may be allowed here.
@@ -403,7 +409,7 @@ class _Buckets:
 
     def give_up(self) -> None:
         """Let the accounts that wait for a bucket read it themselves, because it was not read."""
-        for name in self._mine:
-            if not self._claims[name][0].done():
+        for name, (fact, mine) in self._claims.items():
+            if mine and not fact.done():
                 why = "the account that was to read the bucket could not be read"
-                self._claims[name][0].set_result(failed_read("s3", "HeadBucket", self._homes[name], "NotRead", why))
+                fact.set_result(failed_read("s3", "HeadBucket", self._homes[name], "NotRead", why))

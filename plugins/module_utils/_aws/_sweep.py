@@ -16,6 +16,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -211,6 +212,7 @@ class _Sweep:
         owners: OwnerRoles,
     ) -> None:
         self._pool, self._accounts, self._sessions, self._scope = pool, accounts, sessions, scope
+        self._region = sessions.caller.access.region
         self._key_role, self._bucket_role = owners.key_role(), owners.bucket_role()
         self._shared, self._history = Shared(), History()
         swept = [each.account_id for each in scope.accounts]
@@ -254,13 +256,12 @@ class _Sweep:
 
     def _start(self, account_id: str, job: Callable[..., Seen | Reading], argument: str | Seen) -> None:
         self._under_way += 1
-        guarded = self._accounts.submit(self._guarded, account_id, job, argument)
+        guarded = self._accounts.submit(self._guarded, account_id, partial(job, argument))
         guarded.add_done_callback(lambda done: self._done.put((account_id, done)))
 
-    def _guarded(self, account_id: str, job: Callable[..., Seen | Reading], argument: str | Seen) -> Seen | Reading:
+    def _guarded(self, account_id: str, job: Callable[[], Result | Reading]) -> Result | Reading:
         """Return the job's result; an account that ends the job with an unforeseen exception is unknown."""
-        region = self._sessions.caller.access.region
-        return contain_failures(lambda: job(argument), lambda *errors: self._unread(account_id, errors), region)
+        return contain_failures(job, lambda *errors: self._unread(account_id, errors), self._region)
 
     def _see(self, account_id: str) -> Seen | Reading:
         try:
@@ -337,11 +338,15 @@ class _Sweep:
         central.sort(key=lambda name: (-self._deliveries[name], name))
         owned = {name: self._search(refused[name]) for name in central[:MOST_SEARCHED]}
         for held in self._held:
-            better = {name: owned[name] for name, _bucket in _refused(held.snapshot) if name in owned}
-            snapshot = replace(held.snapshot, buckets={**held.snapshot.buckets, **better})
-            if better and held.account:
-                snapshot = with_proofs(self._pool, held.account, snapshot, self._scope, self._history)
-            yield replace(held, snapshot=snapshot, account=held.account and _with_bucket_owners(held.account, snapshot))
+            yield self._guarded(held.snapshot.account_id, partial(self._with_buckets, held, owned))
+
+    def _with_buckets(self, held: Reading, owned: Mapping[str, Bucket]) -> Reading:
+        """Return the account with these buckets, as their owners see them."""
+        better = {name: owned[name] for name, _bucket in _refused(held.snapshot) if name in owned}
+        snapshot = replace(held.snapshot, buckets={**held.snapshot.buckets, **better})
+        if better and held.account:
+            snapshot = with_proofs(self._pool, held.account, snapshot, self._scope, self._history)
+        return replace(held, snapshot=snapshot, account=held.account and _with_bucket_owners(held.account, snapshot))
 
     def _search(self, bucket: Bucket) -> Bucket:
         """Ask every account for the policy until the owner answers, as many at once as there are threads."""
@@ -354,7 +359,10 @@ class _Sweep:
         return bucket
 
     def _as_owner(self, owner: str, bucket: Bucket) -> Bucket | None:
-        """Return the bucket as its owner sees it; None where the account is not the owner or has no access."""
+        """Return the bucket as its owner sees it; None where the account is not the owner, or cannot tell."""
+        return contain_failures(lambda: self._seen_by(owner, bucket), lambda *_errors: None, self._region)
+
+    def _seen_by(self, owner: str, bucket: Bucket) -> Bucket | None:
         access = self._sessions.get(owner)
         policy = bucket_policy(access, bucket.region, bucket.name) if access else bucket.policy
         if access is None or isinstance(policy, ReadError):

@@ -156,11 +156,12 @@ def _shared_key(name: KeyName, parts: Mapping[str, Part]) -> SharedKey:
                 _joined_key_plan(name, list(parts.values())), first.request, _joined(parts), first.plan.predicted
             )
     except Exception as error:
-        plan = replace(plan, refusals=(_not_planned(f"the key {name[0]}", error),))
+        plan = replace(plan, refusals=(not_planned(f"the key {name[0]}", error),))
     return SharedKey(name, parts, plan)
 
 
-def _not_planned(what: str, error: Exception) -> Reason:
+def not_planned(what: str, error: Exception) -> Reason:
+    """Return the refusal of what ended its planning with an unforeseen exception."""
     return Reason(f"No plan could be made for {what}: {unforeseen(error)}")
 
 
@@ -295,7 +296,7 @@ def _own_or_refused(account: str, part: Part, keys: Sequence[SharedKey], refusal
     try:
         return _own(account, part, keys, refusals)
     except Exception as error:
-        why = refusals or (_not_planned(f"account {account}", error),)
+        why = refusals or (not_planned(f"account {account}", error),)
         return Plan((), (*part.plan.refusals, *why), (), part.plan.predicted)
 
 

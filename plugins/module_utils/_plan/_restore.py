@@ -17,6 +17,7 @@ from .._checks import AccountVerdict, Settings
 from .._model import PLACEHOLDER, Backup, Bucket, Change, Key, Missing, ReadError, Reason, Replaced, Snapshot, Trail
 from .._policy import listing, parse, same_policy
 from ._changes import put_key_policy, update_trail
+from ._joint import not_planned
 from ._key_plan import Plan
 from ._new_key import has_policy_of_a_new_key
 from ._policy_back import KeyFact, Seen, concerned, is_back, key_to_restore, trails_of, who_needs_it, would_go_blind
@@ -121,8 +122,14 @@ class _Restore:
                 undos[undo.account_id].append(undo)
             elif not is_back(undo.row, self._keys[undo.row.arn]):
                 shared.append(undo)
-        plans = {account: self._own(account, trails[account], undos[account]) for account in self._judged}
+        plans = {account: self._own_or_refused(account, trails[account], undos[account]) for account in self._judged}
         return self._with_shared(plans, shared)
+
+    def _own_or_refused(self, account: str, trails: Iterable[Undo], policies: Iterable[Undo]) -> Plan:
+        try:
+            return self._own(account, trails, policies)
+        except Exception as error:
+            return Plan((), (not_planned(f"account {account}", error),), (), self._seen[account])
 
     def _own(self, account: str, trails: Iterable[Undo], policies: Iterable[Undo]) -> Plan:
         """Plan what is restored in one account by itself."""
@@ -183,7 +190,7 @@ class _Restore:
         policies = []
         for undo in shared:
             accounts = tuple(sorted(concerned(undo.row, self._seen)))
-            plan = plan_policy(undo, predicted, self._keys[undo.row.arn], self._requests[undo.account_id])
+            plan = self._of_shared(undo, predicted)
             policies.append(SharedPolicy(undo, accounts, plan))
         if len(plans) == 1:
             ((account, plan),) = plans.items()
@@ -194,6 +201,13 @@ class _Restore:
         for policy in policies:
             predicted = {each: _with_policy(snapshot, policy.plan) for each, snapshot in predicted.items()}
         return RestorePlans(plans, tuple(policies), predicted, self._warnings())
+
+    def _of_shared(self, undo: Undo, seen: Seen) -> Plan:
+        try:
+            return plan_policy(undo, seen, self._keys[undo.row.arn], self._requests[undo.account_id])
+        except Exception as error:
+            why = not_planned(f"the policy of {undo.row.arn}", error)
+            return Plan((), (why,), (), next(iter(seen.values())))
 
     def _warnings(self) -> tuple[str, ...]:
         """Name the accounts of the backups that this run does not read."""

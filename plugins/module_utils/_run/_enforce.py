@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
-from .._aws import Access, Account, AccountSessions, Pace, contain_failures, read_account_again, sweep
+from .._aws import Access, AccountSessions, Pace, contain_failures, read_account_again, sweep
 from .._backup import by_account
 from .._checks import AccountVerdict, unused_exceptions
 from .._model import Key, Missing, ReadError, Reason, Snapshot
@@ -32,7 +32,7 @@ from ._application import AccountRun
 from ._audit import folders_of, members_of, verdict_of
 from ._execution import SIDE_BY_SIDE, Execution, JointPlan, KeyStep, foreseen
 from ._inherited import as_owners_leave_them
-from ._planning import Restoring, heeding_owners, key_planned_anew, planned, with_writers
+from ._planning import Restoring, contained, heeding_owners, key_planned_anew, planned, with_writers
 from ._task import Outcome, Run, RunOutcome
 
 
@@ -179,7 +179,7 @@ def _step(accounts: Mapping[str, AccountRun], run: Run, key: SharedKey) -> KeySt
         name=key.name,
         accounts=key.accounts,
         account=account,
-        plan=_contained(run, account, key.plan, partial(heed, key.plan)),
+        plan=contained(run, account, key.plan, partial(heed, key.plan)),
         planned_anew=lambda: heed(key_planned_anew(account, key)),
     )
 
@@ -229,7 +229,7 @@ def _all_heeding(accounts: Mapping[str, AccountRun], plans: Mapping[str, Plan], 
     def heeding(account_id: str) -> Plan:
         each, plan = accounts[account_id], plans[account_id]
         request = None if run.task.restore else each.task.request
-        return _contained(run, each.account, plan, partial(heeding_owners, each.account, request, plan))
+        return contained(run, each.account, plan, partial(heeding_owners, each.account, request, plan))
 
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         return dict(zip(accounts, pool.map(heeding, accounts), strict=True))
@@ -238,19 +238,9 @@ def _all_heeding(accounts: Mapping[str, AccountRun], plans: Mapping[str, Plan], 
 def _part(run: Run, each: AccountRun) -> Part:
     """Return the account's part in the plan."""
     nothing = Plan((), (), (), each.before.snapshot)
-    plan = _contained(run, each.account, nothing, lambda: planned(each.account, each.before, each.task))
+    plan = contained(run, each.account, nothing, lambda: planned(each.account, each.before, each.task))
     run.progress.one()
     return Part(plan, with_writers(each.account, each.task.request), each.task.settings, each.before.snapshot)
-
-
-def _contained(run: Run, account: Account, instead: Plan, plan: Callable[[], Plan]) -> Plan:
-    """Return the plan of one of many accounts, or of a shared key; where planning fails, `instead` with the refusal."""
-
-    def refused(*errors: ReadError) -> Plan:
-        why = "; ".join(dict.fromkeys(error.message for error in errors))
-        return replace(instead, refusals=(*instead.refusals, Reason(f"No plan could be made: {why}")))
-
-    return contain_failures(plan, refused, account.access.region) if run.task.scope.accounts else plan()
 
 
 def _unused(accounts: Mapping[str, AccountRun]) -> tuple[str, ...]:

@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from .._aws import (
     Account,
     RequestedKey,
+    contain_failures,
     missing_principals,
     read_key,
     read_keys,
@@ -20,10 +22,11 @@ from .._aws import (
     read_trail_prerequisites,
 )
 from .._checks import AccountVerdict, assess
-from .._model import Change, KeyLookup, Missing, Reason, Snapshot
+from .._model import Change, KeyLookup, Missing, ReadError, Reason, Snapshot
 from .._plan import (
     CREATED_FOR_TAG,
     EnforceRequest,
+    KeyFact,
     Plan,
     RestorePlans,
     SharedKey,
@@ -136,6 +139,16 @@ def _absent_principals(account: Account, changes: Sequence[Change]) -> Iterator[
         )
 
 
+def contained(run: Run, account: Account, instead: Plan, plan: Callable[[], Plan]) -> Plan:
+    """Return the plan of one of many accounts, or of a shared key; where planning fails, `instead` with the refusal."""
+
+    def refused(*errors: ReadError) -> Plan:
+        why = "; ".join(dict.fromkeys(error.message for error in errors))
+        return replace(instead, refusals=(*instead.refusals, Reason(f"No plan could be made: {why}")))
+
+    return contain_failures(plan, refused, account.access.region) if run.task.scope.accounts else plan()
+
+
 def with_writers(account: Account, request: EnforceRequest) -> EnforceRequest:
     """Return the request with the principals that would write, so that a plan can tell whether they may."""
     return replace(request, writers=account.writers)
@@ -160,7 +173,7 @@ class Restoring:
     """Plans the restore of a run's backups; `judged` are the accounts as they were before, by account id."""
 
     def __init__(self, accounts: Mapping[str, Account], judged: Mapping[str, AccountVerdict], run: Run) -> None:
-        self._accounts, self._judged = accounts, judged
+        self._accounts, self._judged, self._run = accounts, judged, run
         self._backups = {backup.account_id: backup for backup in run.task.restore}
         self._undos = undos_of(self._backups, accounts)
         self._settings = {each: run.of(each).settings for each in accounts}
@@ -169,8 +182,11 @@ class Restoring:
     def plans(self) -> RestorePlans:
         """Return the plans of all accounts, and of the policies that they share. Raises AwsError as reading does."""
         made = self._made(self._judged)
-        plans = {each: with_principals(self._accounts[each], plan) for each, plan in made.plans.items()}
-        return replace(made, plans=plans)
+        return replace(made, plans={each: self._with_principals(each, plan) for each, plan in made.plans.items()})
+
+    def _with_principals(self, account_id: str, plan: Plan) -> Plan:
+        account = self._accounts[account_id]
+        return contained(self._run, account, plan, partial(with_principals, account, plan))
 
     def planned_anew(self, account_id: str, judged: AccountVerdict) -> Plan:
         """Return the plan of an account for what it is now."""
@@ -187,10 +203,15 @@ class Restoring:
         return self._accounts.get(shared.undo.row.arn.split(":")[4]) or self._accounts[shared.undo.account_id]
 
     def _made(self, judged: Mapping[str, AccountVerdict]) -> RestorePlans:
-        readings = [
-            read_keys(self._accounts[each], judged[each].snapshot, keys_of_backup(backup))
-            for each, backup in self._backups.items()
-            if each in self._accounts
-        ]
+        readings = [self._keys_of(each, judged[each].snapshot) for each in self._backups if each in self._accounts]
         keys = best_known(readings)
         return make_restore_plans(judged, self._undos, keys, self._requests, self._settings)
+
+    def _keys_of(self, account_id: str, snapshot: Snapshot) -> dict[str, KeyFact]:
+        """Read the keys of an account's backup; where that fails, each is unknown."""
+        account, arns = self._accounts[account_id], keys_of_backup(self._backups[account_id])
+        return contain_failures(
+            lambda: read_keys(account, snapshot, arns),
+            lambda *errors: dict.fromkeys(arns, errors[0]),
+            account.access.region,
+        )
