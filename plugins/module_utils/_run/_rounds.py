@@ -18,6 +18,7 @@ from itertools import count
 from .._aws import Account, Applied, AwsError, Pace, apply
 from .._backup import backup_of
 from .._model import PLACEHOLDER, Backup, BackupError, Change, Reason
+from .._operations import WRITES
 from .._plan import Plan, changed_trails, predicted_prerequisites
 from .._policy import same_policy
 from .._printable import first_of, unforeseen
@@ -81,7 +82,10 @@ class Rounds:
         )
 
     def _apply_plan(self, plan: Plan) -> None:
-        """Apply the plan, and what is to do after it, until nothing is. Raises AwsError where planning anew fails."""
+        """Apply the plan, and what is to do after it, until nothing is. Raises AwsError where planning anew fails.
+
+        After an error only what keeps the trails served that this run has reached is still done.
+        """
         for attempt in count():
             prerequisites = predicted_prerequisites(plan.predicted)
             applied = apply(self._account, plan.changes, prerequisites, self._pace, same_policy)
@@ -89,7 +93,7 @@ class Rounds:
             self._rest = applied.rest
             self.errors += applied.errors
             self._rotation_errors += applied.rotation_errors
-            if (applied.errors or applied.rotation_errors) and applied.stale is None:
+            if self.errors and not self._reached():
                 return
             is_disputed = any(each.operation in DISPUTED and each.status == "applied" for each in applied.changes)
             in_time = self._pace.wait(attempt) if attempt or applied.stale or is_disputed else True
@@ -120,7 +124,7 @@ class Rounds:
         try:
             self._save([*self.changes, *plan.changes])
         except BackupError as error:
-            return replace(plan, refusals=(Reason(str(error)),))
+            return replace(plan, refusals=(Reason(f"{error}{not_served(plan)}"),))
         return plan
 
     def _warn_anew(self, plan: Plan) -> None:
@@ -141,8 +145,11 @@ class Rounds:
         Until it does, the plan is to do the same again, or to create a second key.
         """
         for attempt in count():
-            plan = self.plan = self._planned_anew()
+            self.plan = self._planned_anew()
+            plan = self._still_to_do(self.plan)
             late = [change for change in plan.changes if self._was_done(change)]
+            if self.errors:
+                return self._without_failed(self._closed(plan))
             if not late:
                 break
             if not self._pace.wait(attempt):
@@ -150,6 +157,37 @@ class Rounds:
                 not_shown = (self._not_shown(change, plan) for change in late)
                 return self._closed(replace(plan, changes=rest, refusals=(*plan.refusals, *not_shown)))
         return self._closed(plan)
+
+    def _still_to_do(self, plan: Plan) -> Plan:
+        """Return the plan without rotations that have failed; after an error with nothing but what `_apply_plan` says.
+
+        A call that was refused is not repeated, so what stopped the run stays as it is.
+        """
+        failed, reached = self._failed(), self._reached()
+
+        def is_to_do(change: Change) -> bool:
+            if not self.errors:
+                return not WRITES[change.operation].is_optional or _identity(change) not in failed
+            served = {change.resource, *changed_trails(plan.predicted, (change,))}
+            return change.operation in DISPUTED and not reached.isdisjoint(served)
+
+        refusals = plan.refusals
+        if self.errors:
+            refusals = tuple(each for each in refusals if not reached.isdisjoint((each.key, *each.trails)))
+        return replace(plan, changes=tuple(filter(is_to_do, plan.changes)), refusals=refusals)
+
+    def _without_failed(self, plan: Plan) -> Plan:
+        """Return the plan, refused where it asks again for what has failed."""
+        changes = tuple(change for change in plan.changes if _identity(change) not in self._failed())
+        refusals = (*plan.refusals, _left_undone(plan)) if changes != plan.changes else plan.refusals
+        return replace(plan, changes=changes, refusals=refusals)
+
+    def _reached(self) -> set[str]:
+        """Return the ARNs of what was changed."""
+        return {each.resource for each in (*self._earlier, *self.changes) if each.status == "applied"}
+
+    def _failed(self) -> set[tuple[str, str]]:
+        return {_identity(each) for each in self.changes if each.status == "failed"}
 
     def _was_done(self, change: Change) -> bool:
         """Tell whether the very same was done before and may not show yet.
@@ -220,6 +258,10 @@ def _in_words(plan: Plan) -> str:
     return ", ".join(f"{change.operation} of {change.resource}" for change in plan.changes)
 
 
+def _identity(change: Change) -> tuple[str, str]:
+    return change.operation, change.resource
+
+
 def _is_alike(done: Change, change: Change) -> bool:
     """Tell whether both do the same to the same resource; a key that was created has its ARN since, and its tags."""
 
@@ -229,6 +271,11 @@ def _is_alike(done: Change, change: Change) -> bool:
 
     same = (done.operation, done.region, done.before) == (change.operation, change.region, change.before)
     return same and subject(done) == subject(change)
+
+
+def _left_undone(plan: Plan) -> Reason:
+    """Return that what failed is left undone, and which trails are not served for it."""
+    return Reason(f"{_in_words(plan)} is still to do.{not_served(plan)} Correct what failed, and run again.")
 
 
 def not_served(plan: Plan) -> str:

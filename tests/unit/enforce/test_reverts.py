@@ -13,14 +13,16 @@ from typing import Any
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
-from tests.unit.enforce.lab import HOME, Lab, meanwhile, new_key, statuses
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace, Stop
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Task
+from tests.unit.enforce.lab import HOME, Lab, alone, meanwhile, new_key, statuses
 from tests.unit.enforce.many import TRAILS, served, troubles
 from tests.unit.enforce.test_late import COME_BACK
 from tests.unit.enforce.test_other_accounts import PRODUCTION, SANDBOX, SECURITY, STAGING, of_security
 from tests.unit.enforce.test_races import ALIAS, FOREIGN, sids
 
 WRITES = [("PutKeyPolicy", "applied"), ("UpdateTrail", "applied"), ("EnableKeyRotation", "applied")]
+DENIED: dict[str, Any] = {"code": "AccessDeniedException", "status": 400, "message": "No.", "times": -1}
 
 
 def plain_key(lab: Lab) -> Callable[[], None]:
@@ -134,3 +136,95 @@ def test_a_shared_key_whose_policy_is_put_back_names_the_trails(
     after_each(monkeypatch, "UpdateTrail", lambda: lab.of(SECURITY).client("kms", HOME).put_key_policy(**put))
     done = served(lab, PRODUCTION, STAGING, seconds=20)
     assert f"These trails are not served: {TRAILS[PRODUCTION]}." in troubles(done)[PRODUCTION][-1]
+
+
+def test_a_rotation_that_is_denied_does_not_keep_a_policy_from_being_written_again(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("fresh")
+    meanwhile(monkeypatch, "EnableKeyRotation", plain_key(lab))
+    lab.aws.add_fault("kms:EnableKeyRotation", **DENIED)
+    lab.aws.clear_calls()
+    done = lab.enforce()
+    assert statuses(done) == [*WRITES[:2], ("EnableKeyRotation", "failed"), ("PutKeyPolicy", "applied")]
+    assert [error in done.rotation_errors for error in done.errors] == [True]
+    assert lab.writes().count("EnableKeyRotation") == 1
+    assert [trail["LatestDeliveryError"] for trail in lab.trails().values()] == [None]
+
+
+def two_trails(lab: Lab) -> Callable[[], None]:
+    """Let a second trail log to the bucket of the first; return as `plain_key`."""
+    ((arn, trail),) = lab.trails().items()
+    s3, bucket = lab.client("s3", HOME), trail["S3BucketName"]
+    policy = s3.get_bucket_policy(Bucket=bucket)["Policy"]
+    for old, new in ((arn, f"{arn.rpartition('/')[0]}/*"), ("StringEquals", "StringLike")):
+        policy = policy.replace(old, new)
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+    cloudtrail = lab.client("cloudtrail", HOME)
+    cloudtrail.create_trail(Name="second", S3BucketName=bucket)
+    cloudtrail.start_logging(Name="second")
+    return plain_key(lab)
+
+
+def test_a_policy_that_is_put_back_is_written_again_after_another_trail_has_failed(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("fresh")
+    put_back = two_trails(lab)
+    lab.aws.add_fault("cloudtrail:UpdateTrail", **DENIED, nth=2)
+    at_each_wait(monkeypatch, lambda: put_back() if lab.clock.now < 3 else None)
+    lab.aws.clear_calls()
+    done = lab.enforce()
+    assert [error.partition(" in ")[0].partition(" of ")[0] for error in map(str, done.errors)] == ["UpdateTrail"]
+    assert statuses(done) == [
+        ("PutKeyPolicy", "applied"),
+        ("UpdateTrail", "applied"),
+        ("UpdateTrail", "failed"),
+        ("EnableKeyRotation", "not_attempted"),
+        ("PutKeyPolicy", "applied"),
+    ]
+    assert {trail["LatestDeliveryError"] for trail in lab.trails().values()} == {None}
+
+
+def test_a_policy_that_cannot_be_written_again_ends_the_run_with_its_trails(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("fresh")
+    meanwhile(monkeypatch, "EnableKeyRotation", plain_key(lab))
+    lab.aws.add_fault("kms:PutKeyPolicy", **DENIED, nth=3)  # after ours, and theirs
+    lab.aws.clear_calls()
+    done = lab.enforce()
+    (arn,) = lab.trails()
+    assert statuses(done) == [*WRITES, ("PutKeyPolicy", "failed")]
+    assert "PutKeyPolicy of" in str(done.errors[0])
+    assert f"is still to do. These trails are not served: {arn}. Correct what failed, and run" in str(done.errors[1])
+    assert lab.clock.now < 10
+
+
+def test_an_interrupted_run_names_the_trails_of_a_policy_that_was_put_back(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab, stopped = load("fresh"), Stop()
+    put_back = plain_key(lab)
+
+    def act() -> None:
+        put_back()
+        stopped.set()
+
+    after_each(monkeypatch, "UpdateTrail", act)
+    lab.aws.clear_calls()
+    done = alone(lab.access, Task(), lab.clock.pace(300, stopped))
+    (arn,) = lab.trails()
+    assert "The run was interrupted before EnableKeyRotation" in str(done.errors[0])
+    assert "and the run was interrupted with PutKeyPolicy" in str(done.errors[1])
+    assert f"These trails are not served: {arn}." in str(done.errors[1])
+    assert lab.writes().count("PutKeyPolicy") == 2  # ours, and theirs
+
+
+def test_a_run_that_fails_after_its_writes_stood_says_nothing_more(load: Callable[[str], Lab]) -> None:
+    lab = load("fresh")
+    plain_key(lab)
+    lab.aws.add_fault("cloudtrail:UpdateTrail", **DENIED)
+    done = lab.enforce()
+    assert (len(done.errors), len(done.changes)) == (1, 3)
+    assert lab.clock.now < 10
