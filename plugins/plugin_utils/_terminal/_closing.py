@@ -180,7 +180,7 @@ def _commands(
     if next_command(arguments, audit, result):
         open_ones = decisions(audit, variables) if audit else None
         needed = (
-            open_ones.variables if open_ones else (*_backup(result, variables), *without_green(arguments, variables))
+            open_ones.variables if open_ones else (*_backup(variables), *without_green(arguments, variables))
         )
         if audit and is_left_to_owners(audit):
             yield f"Next      An enforcement would change nothing here: {_OWNERS}"
@@ -266,10 +266,12 @@ def _is_refused(arguments: Mapping[str, Any], result: Mapping[str, Any]) -> bool
     return bool(result.get("refusals")) and not planned and is_ours(arguments)
 
 
-def _backup(plan: Mapping[str, Any], variables: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the variable that the run after a plan needs to be undone, where none names the file."""
-    needless = variables.get(f"{PREFIX}backup_path") or _is_for_good(plan["changes"])
-    return () if needless else (f"{PREFIX}backup_path=backup.json",)
+def _backup(variables: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the variable that the run after a plan needs to be undone, where none names the file.
+
+    The run may replace what the plan does not, since somebody has resolved a refusal or changed something meanwhile.
+    """
+    return () if variables.get(f"{PREFIX}backup_path") else (f"{PREFIX}backup_path=backup.json",)
 
 
 def outcome(enforcement: Mapping[str, Any], *, is_plan: bool) -> str:

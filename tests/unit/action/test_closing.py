@@ -318,7 +318,7 @@ def test_a_plan_that_replaces_nothing_says_that_no_restore_takes_it_back(monkeyp
     for changes in ([first, enabled], [enabled], [turned_on], [first, {**had, "status": "failed"}]):
         lines = closing_of_plan(*changes)
         assert line in lines
-        assert "backup_path" not in lines[-1]
+        assert lines[-1].endswith(" -e cloudtrail_kms_backup_path=backup.json")  # the run may find more to do
     assert line not in closing_of_plan(first, is_restore=True)
     for changes in ([first, had], [first, change(ONE, "planned", "PutKeyPolicy")]):
         lines = closing_of_plan(*changes)
