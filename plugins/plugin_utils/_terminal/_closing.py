@@ -17,12 +17,11 @@ from ansible import constants, context
 from ...module_utils._printable import count, first_of, unforeseen
 from .._reports import FORMATS, is_excepted, verdict_words
 from ._commands import (
-    PLAYBOOKS,
     PREFIX,
     credentials,
     from_here,
-    is_ours,
     next_command,
+    our_playbook,
     typed_inventory,
     undo,
     without_green,
@@ -108,8 +107,7 @@ def _enforced(
 def _left_out(arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> Iterator[str]:
     """Yield that a playbook of ours read this host alone, where an inventory has others; joining reads reports."""
     others = {*variables.get("groups", {}).get("all", ())} - {"localhost"}
-    ours = is_ours(arguments) and arguments["args"] != (f"{PLAYBOOKS}join",)
-    if others and ours and not variables.get(f"{PREFIX}hosts"):
+    if others and our_playbook(arguments) not in ("", "join") and not variables.get(f"{PREFIX}hosts"):
         yield f"Left out  {count(len(others), 'host')} of the inventory: name them in {PREFIX}hosts"
 
 
@@ -179,9 +177,7 @@ def _commands(
         return
     if next_command(arguments, audit, result):
         open_ones = decisions(audit, variables) if audit else None
-        needed = (
-            open_ones.variables if open_ones else (*_backup(variables), *without_green(arguments, variables))
-        )
+        needed = open_ones.variables if open_ones else (*_backup(variables), *without_green(arguments, variables))
         if audit and is_left_to_owners(audit):
             yield f"Next      An enforcement would change nothing here: {_OWNERS}"
             return
@@ -263,7 +259,7 @@ def _name(arn: str, *, is_alone: bool) -> str:
 def _is_refused(arguments: Mapping[str, Any], result: Mapping[str, Any]) -> bool:
     """Return whether a playbook of ours was refused and left nothing to go on with."""
     planned = any(change["status"] == "planned" for change in result.get("changes", ()))
-    return bool(result.get("refusals")) and not planned and is_ours(arguments)
+    return bool(result.get("refusals") and not planned and our_playbook(arguments))
 
 
 def _backup(variables: Mapping[str, Any]) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ _Item = tuple[Any, Any]
 
 PREFIX = "cloudtrail_kms_"
 PLAYBOOKS = "aws_baseline.cloudtrail."
+_OUR_PLAYBOOK = re.compile(rf"{re.escape(PLAYBOOKS)}(audit|enforce|join|provision_account|restore)(?:\.ya?ml)?")
 # What a restore takes of the variables of the enforcement: what opens the accounts, and what they are judged by. It is
 # not narrowed.
 _OF_A_RESTORE = frozenset(
@@ -61,17 +62,18 @@ _TYPED = frozenset({"args", "inventory", "subset", "extra_vars", "check", "diff"
 _ONE_WORD = re.compile(r"[\w./:@+~-]+")
 
 
-def is_ours(arguments: Mapping[str, Any]) -> bool:
-    """Return whether one playbook runs, and is one of ours."""
+def our_playbook(arguments: Mapping[str, Any]) -> str:
+    """Return the name of the playbook that runs, if it is one alone and ours, or else an empty text."""
     (playbook, *others) = arguments.get("args") or ("",)
-    return playbook.startswith(PLAYBOOKS) and not others
+    match = _OUR_PLAYBOOK.fullmatch(playbook)
+    return match[1] if match and not others else ""
 
 
 def undo(arguments: Mapping[str, Any], backup: str) -> str:
     """Return the command that restores a backup in the accounts of this run."""
     name, path = f"{PREFIX}restore", from_here(backup)
     file = _text({name: path}) if _ONE_WORD.fullmatch(path) else _text({name: [path]})
-    if not is_ours(arguments):
+    if not our_playbook(arguments):
         return f"{PLAYBOOKS}restore, or the role with tasks_from: restore, with the same variables and {file}"
     return _typed("restore", arguments, lambda item: item[0] in _OF_A_RESTORE, [file])
 
@@ -84,15 +86,14 @@ def next_command(
     `needed` are variables, as in `name=true`: those without which the plan after an audit would be refused, or without
     which the run after a plan could not be undone. A run, other than its plan, is not kept green by `fail_on=never`.
     """
-    ours = is_ours(arguments)
-    name = (arguments.get("args") or ("",))[0].rpartition(".")[2]
-    if ours and audit and name == "audit" and audit["summary"]["non_compliant"]:
-        return _typed("enforce", arguments, _is_of_ours, needed, _OF_A_PLAN)
+    name = our_playbook(arguments)
+    if audit and name == "audit" and audit["summary"]["non_compliant"]:
+        return _typed("enforce", arguments, _goes_on, needed, _OF_A_PLAN)
     planned = any(change["status"] == "planned" for change in result.get("changes", ()))
-    if not (ours and planned and arguments.get("check")):
+    if not (name and planned and arguments.get("check")):
         return ""
     needed = () if name == "restore" else needed
-    return _typed(name, arguments, lambda item: _is_of_ours(item) and item != _GREEN, needed)
+    return _typed(name, arguments, lambda item: _goes_on(item) and item != _GREEN, needed)
 
 
 def without_green(arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> tuple[str, ...]:
@@ -169,6 +170,11 @@ def _extra_vars(arguments: Mapping[str, Any]) -> Iterator[str]:
 
 def _is_of_ours(item: _Item) -> bool:
     return str(item[0]).startswith(PREFIX)
+
+
+def _goes_on(item: _Item) -> bool:
+    """Return whether a variable is one of ours for the next run as well: its playbook says what it does."""
+    return _is_of_ours(item) and item[0] != f"{PREFIX}mode"
 
 
 def _kept(text: str, is_kept: Callable[[_Item], bool]) -> str | None:

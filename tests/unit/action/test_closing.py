@@ -348,6 +348,7 @@ def test_where_nothing_is_for_an_enforcement_the_audit_says_who_has_to_act(monke
         ({"groups": {"all": ["a", "b"]}, "cloudtrail_kms_hosts": "all"}, "aws_baseline.cloudtrail.audit", False),
         ({"groups": {"all": ["a", "b"]}}, "site.yml", False),
         ({"groups": {"all": ["a", "b"]}}, "aws_baseline.cloudtrail.join", False),
+        ({"groups": {"all": ["a", "b"]}}, "aws_baseline.cloudtrail.join.yml", False),
         ({"groups": {"all": ["localhost"]}}, "aws_baseline.cloudtrail.audit", False),
     ],
 )

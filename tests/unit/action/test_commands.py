@@ -53,6 +53,12 @@ READERS = """ -e '{"cloudtrail_kms_readers": ["a b"]}'"""
     [
         (AUDIT, "ansible-playbook aws_baseline.cloudtrail.enforce --check --diff"),
         ({**AUDIT, **GIVEN}, f"ansible-playbook aws_baseline.cloudtrail.enforce{KEPT}{READERS}{WAIT} --check --diff"),
+        ({"args": (f"{AUDIT['args'][0]}.yml",)}, "ansible-playbook aws_baseline.cloudtrail.enforce --check --diff"),
+        (
+            {**AUDIT, "extra_vars": ("cloudtrail_kms_mode=audit cloudtrail_kms_hosts=all",)},
+            "ansible-playbook aws_baseline.cloudtrail.enforce -e cloudtrail_kms_hosts=all --check --diff",
+        ),
+        ({"args": ("aws_baseline.cloudtrail.awx.audit",)}, ""),
         ({"args": ("site.yml",)}, ""),
         ({"args": ("aws_baseline.cloudtrail.audit", "site.yml")}, ""),
         ({}, ""),
@@ -68,6 +74,7 @@ def test_after_an_audit_that_fails_comes_the_plan(arguments: dict[str, Any], com
     [
         (PLAN, "ansible-playbook aws_baseline.cloudtrail.enforce"),
         ({**PLAN, **GIVEN}, f"ansible-playbook aws_baseline.cloudtrail.enforce{KEPT}{READERS}{WAIT}"),
+        ({**PLAN, "args": (f"{PLAN['args'][0]}.yaml",)}, "ansible-playbook aws_baseline.cloudtrail.enforce"),
         ({**PLAN, "check": False}, ""),
         (
             {"args": ("aws_baseline.cloudtrail.restore",), "check": True},
