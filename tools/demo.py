@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 import sys
@@ -14,22 +15,23 @@ from tests.fakeaws.client import FakeAws
 from tools.isolated import ROOT
 
 AUDIT, ENFORCE = "aws_baseline.cloudtrail.audit", "aws_baseline.cloudtrail.enforce"
-REPORTS = "build/demo"
-REPORT = f"""-e '{{"cloudtrail_kms_reports": ["html"], "cloudtrail_kms_report_dir": "{REPORTS}"}}'"""
+BEFORE, AFTER = "build/demo", "build/demo/after"
+REPORTS = """-e '{{"cloudtrail_kms_reports": ["html", "json"], "cloudtrail_kms_report_dir": "{}"}}'"""
+SHORT = "-e cloudtrail_kms_table=short"
 # Without it the plan is refused, and nothing is done: somebody may have disabled that key on purpose.
 ALLOWED = "-e cloudtrail_kms_allow_enable_key=true"
 STEPS = {
-    "1. What is wrong?": f"{AUDIT} -e cloudtrail_kms_fail_on=never {REPORT}",
+    "1. What is wrong?": f"{AUDIT} -e cloudtrail_kms_fail_on=never {REPORTS.format(BEFORE)}",
     "2. What would fix it? Nothing is changed yet.": f"{ENFORCE} --check --diff {ALLOWED}",
     "3. Fix it, and wait until every changed trail has delivered. It keeps no backup: this AWS ends with the demo.": (
-        f"{ENFORCE} {ALLOWED} -e cloudtrail_kms_wait=true"
+        f"{ENFORCE} {ALLOWED} -e cloudtrail_kms_wait=true {SHORT} {REPORTS.format(AFTER)}"
     ),
-    "4. Is it fixed? An audit that fails where it is not.": AUDIT,
+    "4. Is it fixed? An audit that fails where it is not.": f"{AUDIT} {SHORT}",
 }
 NEXT = f"""
 The report of what was wrong, for a browser:
 
-    {ROOT / REPORTS / "cloudtrail-kms.html"}
+    {ROOT / BEFORE / "cloudtrail-kms.html"}
 
 That was a fake AWS on this machine, which has ended: the commands above were for it. An audit of your own
 account, which only reads, and the plan for it, which only reads as well:
@@ -40,7 +42,7 @@ account, which only reads, and the plan for it, which only reads as well:
 
 
 def main() -> int:
-    (ROOT / REPORTS).mkdir(parents=True, exist_ok=True)
+    (ROOT / AFTER).mkdir(parents=True, exist_ok=True)
     with FakeAws.start("mixed") as aws:
         for title, arguments in STEPS.items():
             command = f"ansible-playbook {arguments}"
@@ -48,7 +50,11 @@ def main() -> int:
             code = subprocess.run(shlex.split(command), env=aws.environment, check=False).returncode
             if code != 0:
                 return code
-    print(NEXT)
+    audits = [json.loads((ROOT / each / "cloudtrail-kms.json").read_text("utf-8")) for each in (BEFORE, AFTER)]
+    before, after = ([trail["verdict"] for trail in each["accounts"][0]["trails"]] for each in audits)
+    changes = sum(each["status"] == "applied" for each in audits[1]["enforcement"]["changes"])
+    print(f"\nBefore: {before.count('non_compliant')} of {len(before)} trails failed. ", end="")
+    print(f"After: {after.count('compliant')} of {len(after)} are compliant, by {changes} changes.\n{NEXT}")
     return 0
 
 
