@@ -154,6 +154,7 @@ options:
     description:
       - Move trails that already have a working key to O(key_id) or O(key) too. By default, they keep their key.
       - Existing log files still need the old key.
+      - A trail that O(exceptions) keep from being changed is moved only if O(trails) names it.
     type: bool
     default: false
   allow_unread_bucket_policy:

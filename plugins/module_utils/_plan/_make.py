@@ -215,7 +215,8 @@ class _Planner:
     def _prove(self, predicted: Snapshot, changes: list[Change]) -> None:
         """Refuse moves after which a trail would fail a required rule; warn of those whose outcome is unknown.
 
-        An unknown outcome is refused too if the trail has a key, or delivers: its logs are at stake.
+        An unknown outcome is refused too if the trail has a key to lose, if a policy is too long to be judged, and,
+        where the trail may deliver, if the policy of its bucket or the enabled regions could not be read.
         """
         moves = [change for change in changes if change.operation in ("CreateTrail", "UpdateTrail")]
         had_key = {change.resource: bool((change.before or {}).get("kms_key_arn")) for change in moves}

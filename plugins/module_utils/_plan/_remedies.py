@@ -80,10 +80,16 @@ def _remedies(account: AccountVerdict, verdict: TrailVerdict, request: EnforceRe
     """Return what the trail's findings lead to. What replaces the key leaves the present one alone."""
     if request.create_trail and not verdict.trail.kms_key_arn:
         return frozenset({Remedy.GIVE_KEY})  # encrypted from its first log, whatever the rules' levels
-    if request.replace_compliant_key and verdict.trail.kms_key_arn:
+    if request.replace_compliant_key and verdict.trail.kms_key_arn and not _is_left_alone(account, verdict, request):
         return frozenset({Remedy.ANOTHER_KEY})
     remedies = {_leads_to(account, verdict, finding) for finding in verdict.findings} - {Remedy.REPORT}
     return frozenset(remedies & {Remedy.GIVE_KEY, Remedy.ANOTHER_KEY} or remedies)
+
+
+def _is_left_alone(account: AccountVerdict, verdict: TrailVerdict, request: EnforceRequest) -> bool:
+    """Return whether an exception in force keeps the trail as it is, and the user does not ask for this very trail."""
+    excepted = _excepted_of(account, verdict, lambda finding: finding.exception)
+    return not is_named(verdict.trail, request) and any(excepted)
 
 
 def _lacking(account: AccountVerdict, verdict: TrailVerdict) -> frozenset[str]:
@@ -128,13 +134,19 @@ def changes_no_longer_excepted(account: AccountVerdict, request: EnforceRequest)
 def _excepted(
     account: AccountVerdict, request: EnforceRequest, exception_of: Callable[[Finding], AcceptedRisk | None]
 ) -> Iterator[ExceptedChange]:
-    for verdict in account.trails:
-        for finding in verdict.findings if may_write(verdict.trail, request) else ():
-            exception = exception_of(finding)
-            if exception:
-                bare = replace(finding, status=exception.status)
-                if _leads_to(account, verdict, bare) is not Remedy.REPORT:
-                    yield ExceptedChange(verdict.trail, finding, exception)
+    writable = (verdict for verdict in account.trails if may_write(verdict.trail, request))
+    return chain.from_iterable(_excepted_of(account, verdict, exception_of) for verdict in writable)
+
+
+def _excepted_of(
+    account: AccountVerdict, verdict: TrailVerdict, exception_of: Callable[[Finding], AcceptedRisk | None]
+) -> Iterator[ExceptedChange]:
+    for finding in verdict.findings:
+        exception = exception_of(finding)
+        if exception:
+            bare = replace(finding, status=exception.status)
+            if _leads_to(account, verdict, bare) is not Remedy.REPORT:
+                yield ExceptedChange(verdict.trail, finding, exception)
 
 
 def _leads_to(account: AccountVerdict, verdict: TrailVerdict, finding: Finding) -> Remedy:

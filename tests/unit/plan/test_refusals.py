@@ -259,42 +259,6 @@ def test_an_exception_of_what_delivery_does_not_need_counts(excepted: bool) -> N
     assert (plan(build.snapshot(trail=BARE), GIVEN, target(policy=broad), settings).refusals == ()) is excepted
 
 
-DECISION = f"trail_has_kms_key of {build.TRAIL_ARN}, excepted until {{}} by ops (migration)."
-
-
-def test_what_an_exception_leaves_alone_is_warned_of() -> None:
-    exception = TrailException("main", ("trail_has_kms_key", "trail_is_delivering"), "migration", "ops", date.max)
-    planned = plan(build.snapshot(trail=BARE), settings=Settings(exceptions=(exception,)))
-    assert (planned.changes, planned.refusals) == ((), ())
-    assert planned.warnings == ("Not changed, because of an exception: " + DECISION.format("9999-12-31"),)
-
-
-def test_an_exception_of_what_is_changed_all_the_same_is_no_warning() -> None:
-    exception = TrailException("main", ("key_is_approved",), "migration", "ops", date.max)
-    settings = Settings(approved_keys=(OTHER_ARN,), exceptions=(exception,))
-    assert "exception" in " ".join(map(str, plan(build.snapshot(), GIVEN, target(), settings).warnings))
-    moved = plan(build.snapshot(), replace(GIVEN, replace_compliant_key=True), target(), settings)
-    assert only(moved, "UpdateTrail")
-    assert "exception" not in " ".join(map(str, moved.warnings))
-
-
-def test_what_an_expired_exception_covered_is_refused_to_be_changed() -> None:
-    exception = TrailException("main", ("trail_has_kms_key",), "migration", "ops", date(2026, 11, 22))
-    planned = plan(build.snapshot(trail=BARE), settings=Settings(exceptions=(exception,)))
-    assert (*map(str, planned.refusals),) == (
-        f"{TRAIL}an exception has expired, and what it covered would be changed now: trail_has_kms_key, excepted until "
-        "2026-11-22 by ops (migration). Renew it, or remove it from exceptions.",
-    )
-
-
-def test_an_expired_exception_of_what_is_well_or_only_reported_refuses_nothing() -> None:
-    rules = ("trail_has_kms_key", "trail_is_delivering", "key_rotation_enabled")
-    exception = TrailException("main", rules, "migration", "ops", date(2026, 11, 22))
-    broken = TrailStatus(is_logging=True, latest_delivery_error="NoSuchBucket")
-    planned = plan(build.snapshot(trail={"status": broken}), settings=Settings(exceptions=(exception,)))
-    assert (planned.changes, planned.refusals) == ((), ())
-
-
 def test_an_inherited_trail_is_refused_by_name_and_left_else() -> None:
     arn = build.TRAIL_ARN.replace(build.ACCOUNT, "222222222222")
     snapshot = build.snapshot(trail={**BARE, "ownership": "inherited", "arn": arn})
