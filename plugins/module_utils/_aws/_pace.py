@@ -168,7 +168,7 @@ class Pace:
 
         Return False, at once, where the time is up or the run is interrupted.
         """
-        longest = min(2.0**attempt, LONGEST_WAIT)
+        longest = min(2.0 ** min(attempt, LONGEST_WAIT), LONGEST_WAIT)
         seconds = longest * (1 + self._jitter()) / 2
         if self.stopped.is_set() or self._clock() + seconds > self.start():
             return False

@@ -69,7 +69,7 @@ class AccountRun(Written):
         if self._read is None and plan.changes and not self.is_touched:
             self.after = self.before
         else:
-            self.after = self._read if self._read and not self.done.errors else self._judged_at_last()
+            self.after = self._read if self._read and self.done.is_enough else self._judged_at_last()
 
     def leave(self, done: Done, after: AccountVerdict | None) -> None:
         """Note that nothing is done to the account, why, and how it stands."""

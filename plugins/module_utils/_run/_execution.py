@@ -113,20 +113,31 @@ class Execution:
     def run(self) -> RunOutcome:
         """Apply it all, and return what came of it: whatever ends the work on an account or key, the others go on."""
         with self._file:
-            for step in self._plan.keys:
-                if self._work_on(step, self._change) and not step.done.is_enough:
-                    self._failed |= set(step.accounts)
-            self._apply_all()
-            for step in self._plan.policies:
-                self._work_on(step, self._put_back)
-            self._read_again(self._read_too_early())
-            self._prove()
+            for work in (
+                self._change_all,
+                self._apply_all,
+                self._put_all_back,
+                self._catch_up,
+                self._wait,
+                self._prove,
+            ):
+                self._contain_all(work)
             outcomes = {
                 account_id: Outcome(before=each.before, after=each.after, **vars(each.done))
                 for account_id, each in self._accounts.items()
             }
             keys = tuple((step.owner, step.done) for step in (*self._plan.keys, *self._plan.policies))
             return RunOutcome(keys, outcomes, backup=self._file.document(), earlier_backups=self._file.kept_aside())
+
+    def _contain_all(self, work: Callable[[], None]) -> None:
+        """Do some work on all of the run; whatever ends it is an error of each account to which something is done."""
+
+        def failed(*errors: ReadError) -> None:
+            for account_id, each in self._accounts.items():
+                if self._is_to_do(account_id):
+                    Written.fail(each, "; ".join(error.message for error in errors))
+
+        contain_failures(work, failed, "")
 
     @staticmethod
     def _contain(subject: Written, work: Callable[[], None]) -> None:
@@ -136,6 +147,17 @@ class Execution:
             subject.fail("; ".join(error.message for error in errors))
 
         contain_failures(work, failed, subject.account.access.region)
+
+    def _change_all(self) -> None:
+        """Change the keys that accounts share."""
+        for step in self._plan.keys:
+            if self._work_on(step, self._change) and not step.done.is_enough:
+                self._failed |= set(step.accounts)
+
+    def _put_all_back(self) -> None:
+        """Put the policies back that accounts share."""
+        for step in self._plan.policies:
+            self._work_on(step, self._put_back)
 
     def _work_on(self, step: KeyStep, work: Callable[[KeyStep, Pace], None]) -> bool:
         """Do some work on a shared key, unless nothing is to be begun any more; return whether it was begun."""
@@ -227,8 +249,8 @@ class Execution:
             return
         self._contain(each, partial(self._begin, account_id, pace))
         with self._lock:
-            self._failed |= {account_id} if each.done.errors else set()
-            self._is_proven = self._is_proven or (each.is_touched and not each.done.errors)
+            self._failed |= set() if each.done.is_enough else {account_id}
+            self._is_proven = self._is_proven or (each.is_touched and each.done.is_enough)
 
     def _begin(self, account_id: str, pace: Pace) -> None:
         """Apply the plan of an account, with the keys that it shares as they are now."""
@@ -266,6 +288,9 @@ class Execution:
             ({"max_failures": f"more than {self._run.max_failures}"},),
         )
 
+    def _catch_up(self) -> None:
+        self._read_again(self._read_too_early())
+
     def _read_too_early(self) -> list[AccountRun]:
         """Return the accounts that use a key which somebody else has changed since they were read."""
         shared = {key_of(change) for step in self._plan.keys for change in _applied(step)}
@@ -281,17 +306,21 @@ class Execution:
 
         return [each for account_id, each in self._accounts.items() if is_too_early(account_id, each)]
 
-    def _prove(self) -> None:
-        """Judge what was changed, after its deliveries where these are to be waited for."""
-        accounts, wait = self._accounts.values(), self._run.task.wait
+    def _wait(self) -> None:
+        """Wait for the deliveries of what was changed, if they are to be waited for."""
+        wait = self._run.task.wait
         waiting = {account_id: each for account_id, each in self._accounts.items() if wait and each.reached}
         if waiting:
             deliveries = [(each.account, each.reached, each.changed_at) for each in waiting.values()]
             # The time of each account runs since its first write: all wait as long as one of them has time.
             wait_for_deliveries(deliveries, max(map(self._paces.__getitem__, waiting), key=Pace.start))
+
+    def _prove(self) -> None:
+        """Judge what was changed, after its deliveries where these were waited for."""
+        accounts = self._accounts.values()
         self._run.progress.begin("Verified", len(accounts))
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            list(pool.map(partial(self._prove_one, waited=wait), accounts))
+            list(pool.map(partial(self._prove_one, waited=self._run.task.wait), accounts))
 
     def _prove_one(self, each: AccountRun, *, waited: bool) -> None:
         self._contain(each, partial(each.prove, waited=waited))

@@ -9,13 +9,14 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from itertools import product
+from itertools import count, product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import (
+    LONGEST_WAIT,
     RATES,
     SECOND,
     Limits,
@@ -119,6 +120,16 @@ def test_waiting_for_other_accounts_takes_nothing_from_the_time_of_an_account() 
     pace.take("UpdateTrail", "111111111111", "eu-central-1")
     assert clock.now == 100
     assert pace.wait(3)
+
+
+def test_the_longest_time_is_waited_for_in_steps_of_equal_length() -> None:
+    clock = Clock()
+    pace = clock.pace(86_400)
+    attempts = count()
+    while pace.wait(next(attempts)):
+        assert clock.now <= 86_400
+    assert clock.now > 86_400 - LONGEST_WAIT
+    assert not pace.wait(10**6)
 
 
 def test_no_wait_begins_after_a_stop() -> None:

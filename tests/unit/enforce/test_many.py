@@ -257,6 +257,15 @@ def test_after_so_many_failures_none_is_begun(load: Callable[[str], Lab]) -> Non
     assert lab.writes().count("UpdateTrail") == 1
 
 
+def test_a_failed_rotation_is_no_failed_account(load: Callable[[str], Lab]) -> None:
+    lab = load("central-key")
+    lab.aws.add_fault("kms:EnableKeyRotation", code="AccessDeniedException", status=400, message="No.", times=-1)
+    done = served(lab, request=OWN, max_failures=1)
+    assert verdicts(done) == COMPLIANT
+    assert ["EnableKeyRotation" in words for (words,) in troubles(done).values()] == [True] * 3
+    assert lab.writes().count("UpdateTrail") == 3
+
+
 def test_one_that_fails_does_not_stop_the_others(load: Callable[[str], Lab]) -> None:
     lab = load("central-key")
     lab.aws.add_fault("cloudtrail:UpdateTrail", code="AccessDeniedException", status=400, message="No.")

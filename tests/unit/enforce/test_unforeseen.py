@@ -17,6 +17,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _joint, _predict, _undo
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run import _inherited
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._execution import Execution
 from tests.unit.enforce.lab import Lab, meanwhile, statuses
 from tests.unit.enforce.many import OF_THE_KEY, TRAILS, operations, served, troubles, verdicts
 from tests.unit.enforce.test_many import COMPLIANT, KEY, OWN, stripped
@@ -235,6 +236,26 @@ def test_a_status_that_is_waited_for_ends_nothing(load: Callable[[str], Lab], mo
     monkeypatch.setattr(_apply, "trail_status", trail_status)
     done = served(lab, wait=True)
     assert (troubles(done), verdicts(done)) == ({}, COMPLIANT)
+
+
+@pytest.mark.parametrize("method", ["_read_too_early", "_management_accounts"])
+def test_work_on_all_accounts_leaves_a_result(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    lab = load("central-key")
+    monkeypatch.setattr(Execution, method, lambda _self: 1 // 0)
+    done = served(lab)
+    assert list(troubles(done)) == list(TRAILS)
+    assert all("ZeroDivisionError" in words[0] for words in troubles(done).values())
+    assert operations(done)[KEY] == OF_THE_KEY
+
+
+def test_waiting_for_deliveries_leaves_a_result(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = load("central-key")
+    failing(monkeypatch, _apply.wait_for_deliveries, lambda *_given: True)
+    done = served(lab, wait=True)
+    assert list(troubles(done)) == list(TRAILS)
+    assert (verdicts(done), operations(done)[STAGING]) == (COMPLIANT, ["UpdateTrail"])
 
 
 def test_proving_an_account_ends_that_one(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:
