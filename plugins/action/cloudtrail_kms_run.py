@@ -119,7 +119,8 @@ class ActionModule(ActionBase):
         more: dict[str, Any] = {"play": self._play, "backup": result.get("backup_path"), "previous": previous}
         reported, more["failed"] = audit or with_enforcement(present, result), registered.get("msg", "")
         registered |= publish(run_options, reported, variables, self._connection, **more)
-        kind = {"is_plan": self._task.check_mode, "is_restore": bool(options.get("restore"))}
+        kind: dict[str, Any] = {"is_plan": self._task.check_mode, "is_restore": bool(options.get("restore"))}
+        kind["serial"] = self._task.get_play().serial
         screen.end(closing_lines(result, registered, folders(run_options, variables)[1:], variables, **kind))
         return registered
 

@@ -13,6 +13,7 @@ from itertools import chain
 from typing import Any
 
 from ansible import constants, context
+from ansible.utils.helpers import pct_to_int
 
 from ...module_utils._printable import count, first_of, unforeseen
 from .._reports import FORMATS, is_excepted, verdict_words
@@ -49,24 +50,31 @@ def closing_lines(
     *,
     is_plan: bool,
     is_restore: bool = False,
+    serial: Sequence[Any] = (),
 ) -> list[str]:
     """Return the last lines of a run, after an empty one; `result` is that of its module.
 
-    `registered` is what the task returns; `folders` are the folders of a bucket that receive the reports. Raises
-    nothing: the run may have written, and its result counts.
+    `registered` is what the task returns; `folders` are the folders of a bucket that receive the reports; `serial` is
+    that of the play. Raises nothing: the run may have written, and its result counts.
     """
     audit = result.get("ansible_facts", {}).get("cloudtrail_kms")
-    kind = {"is_plan": is_plan, "is_restore": is_restore}
+    in_batches = _has_batches(serial, len(variables.get("ansible_play_hosts_all", ())))
+    kind = {"is_plan": is_plan, "is_restore": is_restore, "in_batches": in_batches}
     parts = [
         _compared(registered.get("comparison")),
         _left_out(context.CLIARGS, variables),
-        _enforced(result, registered, variables, **kind) if audit is None else _audited(audit, registered, folders),
+        _enforced(result, registered, **kind) if audit is None else _audited(audit, registered, folders),
         _files(result, registered, folders, is_restore=is_restore),
     ]
     if variables.keys().isdisjoint(_OF_A_JOB):
-        parts.append(_commands(context.CLIARGS, audit, result, variables))
+        parts.append(_commands(context.CLIARGS, audit, result, variables, in_batches=in_batches))
     lines = [line for part in parts for line in _contained(part)]
     return ["", *lines] if lines else []
+
+
+def _has_batches(serial: Sequence[Any], hosts: int) -> bool:
+    """Return whether a play has several batches (ansible.executor.playbook_executor, _get_serialized_batches)."""
+    return bool(serial) and 0 < pct_to_int(serial[0], hosts) < hosts
 
 
 def _contained(lines: Iterator[str]) -> Iterator[str]:
@@ -88,16 +96,14 @@ def _audited(audit: Mapping[str, Any], registered: Mapping[str, Any], folders: S
 def _enforced(
     result: Mapping[str, Any],
     registered: Mapping[str, Any],
-    variables: Mapping[str, Any],
     *,
     is_plan: bool,
     is_restore: bool,
+    in_batches: bool,
 ) -> Iterator[str]:
     """Yield what came of an enforcement or a restore, or would, and what was delivered since."""
     is_restored = is_restore and not is_plan and not registered.get("failing")
     sentence = restored(result) if is_restored else outcome(result, is_plan=is_plan)
-    # Both leave out the hosts that failed before.
-    in_batches = len(variables.get("ansible_play_batch", ())) < len(variables.get("ansible_play_hosts", ()))
     yield sentence.replace(":", " in this batch:", 1) if in_batches else sentence
     if not is_plan:
         yield from delivered(result)
@@ -165,10 +171,13 @@ def _commands(
     audit: Mapping[str, Any] | None,
     result: Mapping[str, Any],
     variables: Mapping[str, Any],
+    *,
+    in_batches: bool,
 ) -> Iterator[str]:
     """Yield the commands that undo the run, and that go on, and what is to be decided before."""
     if result.get("backup_path"):
-        yield from _undo(arguments, result)
+        # The backup holds what earlier batches wrote as well, of which this one predicts nothing.
+        yield from _undo(arguments, result, None if in_batches else result.get("undo"))
     if _is_refused(arguments, result):
         with_choice = any(each["settings"] for each in result["refusals"])
         adding = ", with -e for each variable that you decide to set" if with_choice else ""
@@ -206,9 +215,11 @@ def _role(arguments: Mapping[str, Any], audit: Mapping[str, Any] | None, result:
         )
 
 
-def _undo(arguments: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the command that restores the backup, where that writes anything, and what it leaves as it is."""
-    planned = result.get("undo")
+def _undo(arguments: Mapping[str, Any], result: Mapping[str, Any], planned: Mapping[str, Any] | None) -> Iterator[str]:
+    """Yield the command that restores the backup, where that writes anything, and what it leaves as it is.
+
+    `planned` is what it would do, if that is known.
+    """
     refused = _by_reason(planned["refusals"] if planned else ())
     arns = [*chain.from_iterable(refused.values()), *(each["resource"] for each in result["changes"])]
     name = partial(_name, is_alone=len({arn.split(":")[4] for arn in arns if arn} - {""}) <= 1)

@@ -141,7 +141,7 @@ def _action(
     **arguments: Any,
 ) -> ActionBase:
     """An action with the little of a task that it looks at."""
-    of_play = SimpleNamespace(strategy=strategy, _uuid=play, hosts="all", vars={})
+    of_play = SimpleNamespace(strategy=strategy, _uuid=play, hosts="all", vars={}, serial=[])
     return kind(
         task=SimpleNamespace(
             args=arguments,

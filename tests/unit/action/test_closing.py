@@ -166,13 +166,21 @@ def test_a_restore_says_what_it_did_and_how_the_account_was_before(before: str, 
     )
 
 
-@pytest.mark.parametrize(("batch", "hosts", "where"), [("a", "ab", " in this batch"), ("ab", "ab", "")])
-def test_a_run_in_batches_says_that_it_speaks_of_one(batch: str, hosts: str, where: str) -> None:
-    """Hosts that have failed before are in neither list."""
-    there = {"awx_job_id": 1, "ansible_play_batch": [*batch], "ansible_play_hosts": [*hosts]}
+@pytest.mark.parametrize(
+    ("serial", "where"),
+    [
+        *(([1], " in this batch"), ([1, "100%"], " in this batch"), (["50%"], " in this batch")),
+        *(([], ""), ([3], ""), (["100%"], ""), ([0], "")),
+    ],
+)
+def test_a_run_in_batches_says_that_it_speaks_of_one(serial: list[Any], where: str) -> None:
+    """Where hosts of earlier batches have failed, the last one looks like the whole play."""
+    there = {"awx_job_id": 1, "ansible_play_batch": ["c"], "ansible_play_hosts": ["c"]}
+    there["ansible_play_hosts_all"] = ["a", "b", "c"]
     run = with_after(enforced(change(ONE), **ALONE))
     for is_restore, start in ((False, "Run"), (True, "Restored")):
-        lines = closing_lines(run, {"failing": 0}, [], there, is_plan=False, is_restore=is_restore)
+        kind: dict[str, Any] = {"is_plan": False, "is_restore": is_restore, "serial": serial}
+        lines = closing_lines(run, {"failing": 0}, [], there, **kind)
         assert lines[1] == f"{start}{where}: 1 change in 1 account; it is compliant."
 
 

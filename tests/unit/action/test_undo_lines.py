@@ -91,6 +91,16 @@ def test_an_undo_is_offered_only_where_it_writes_and_says_what_it_refuses_and_wh
     assert _undoing(policy, undo={"resources": [], "refusals": foreign}) == [nothing]
 
 
+def test_the_backup_of_a_run_in_batches_may_undo_what_this_one_did_not_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "CLIARGS", TYPED)
+    nothing = {"resources": [], "refusals": [refusal("no", trails=[change(ONE)["resource"]])]}
+    result = {**with_after(enforced(change(ONE), **ALONE)), "backup_path": "/srv/b.json", "undo": nothing}
+    there = {"ansible_play_hosts_all": [ONE, TWO]}
+    for serial, start in (([1], "ansible-playbook "), ([2], "nothing of this run can go back: ")):
+        last = closing_lines(result, {}, [], there, is_plan=False, serial=serial)[-1]
+        assert last.startswith(f"Undo      {start}")
+
+
 def test_what_a_restore_leaves_is_named_by_resource(monkeypatch: pytest.MonkeyPatch) -> None:
     """The policy of a key of an account that is not in the run stays, although a restore puts policies back."""
     monkeypatch.setattr(context, "CLIARGS", TYPED)
