@@ -25,13 +25,13 @@ from ._text import in_general
 _CHANGES = (
     Column(heading="OPERATION"),
     Column(heading="REGION", limit=LONGEST_REGION),
-    Column(heading="RESOURCE", shares=True),
+    Column(heading="RESOURCE", shares=True, has_keys=True),
     Column(heading="STATUS"),
 )
 _VERDICTS = (
     Column(heading="REGION", limit=LONGEST_REGION),
     Column(heading="TRAIL", shares=True),
-    Column(heading="KEY", shares=True),
+    Column(heading="KEY", shares=True, has_keys=True),
     Column(heading="BEFORE"),
     Column(heading="AFTER"),
 )

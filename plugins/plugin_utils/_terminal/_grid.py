@@ -31,7 +31,7 @@ _MARK_WIDTH = 8
 _TO_DO = "->"
 _NOTE_INDENT = 4
 # The id of a key, and of a multi-Region key: it has a line of its own where its column is narrower.
-_KEY_ID = re.compile(r"(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$")
+_KEY_ID = re.compile(r"(?:^|key/)(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$")
 _KEY_ID_WIDTH = 36
 # Of a region's cell: AWS has no longer name, but a report may.
 LONGEST_REGION = 20
@@ -44,11 +44,15 @@ def legible(width: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column: as wide as its longest cell, unless it is limited or shares with others what the rest leaves."""
+    """A column: as wide as its longest cell, unless it is limited or shares with others what the rest leaves.
+
+    A trail may be named like the id of a key: which columns have keys, they say.
+    """
 
     heading: str
     limit: int | None = None
     shares: bool = False
+    has_keys: bool = False
 
 
 class Grid:
@@ -61,6 +65,7 @@ class Grid:
     def __init__(self, layout: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> None:
         """`rows` are the cells of all rows; a line takes `width` columns of the terminal at most."""
         self._headings = [column.heading for column in layout]
+        self._has_keys = [column.has_keys for column in layout]
         self._widths = _column_widths(layout, [self._headings, *map(_printable_cells, rows)], width)
 
     def heading(self, paint: Paint) -> str:
@@ -69,7 +74,10 @@ class Grid:
     def lines(self, cells: Sequence[str], tone: Tone, paint: Paint) -> Iterator[str]:
         """Yield a row's lines: cells that are wider than their column wrap."""
         (start, *middle), (edge, *widths) = _printable_cells(cells), self._widths
-        beside = [_without_wide_id(cell, width) for cell, width in zip(middle, widths, strict=True)]
+        beside = [
+            _without_wide_id(cell, width) if has_keys else cell
+            for cell, width, has_keys in zip(middle, widths, self._has_keys[1:], strict=True)
+        ]
         wrapped = [wrap_further_in(start, edge), *map(wrap, beside, widths)]
         (*first, last), *others = zip_longest(*wrapped, fillvalue="")
         yield self._joined(first) + _GAP + paint(last, tone)

@@ -24,7 +24,7 @@ _LAYOUT = (
     ACCOUNT,
     Column(heading="REGION", limit=LONGEST_REGION),
     Column(heading="TRAIL", shares=True),
-    Column(heading="KEY", shares=True),
+    Column(heading="KEY", shares=True, has_keys=True),
     Column(heading="VERDICT"),
 )
 VERDICT_TONES: Mapping[str, Tone] = {

@@ -261,6 +261,17 @@ def test_the_id_of_a_key_stays_whole_on_a_line_of_its_own(key_id: str) -> None:
     ]
 
 
+def test_a_trail_that_is_named_like_a_key_wraps_as_others_do() -> None:
+    name = KEY.rpartition("/")[2]
+    one = trail(name, home_region="ap-southeast-1", kms_key_arn=f"arn:aws:kms:ap-southeast-1:1:key/{name}")
+    assert body(audit(account("compliant", one)), 80) == [
+        "111111111111  ap-southeast-1  11111111-2222-      key/                 compliant",
+        "                              3333-4444-",
+        "                              555555555555",
+        f"{name:>69}",
+    ]
+
+
 def test_wide_characters_take_their_two_columns() -> None:
     document = audit(account("compliant", trail("決済"), trail("main")))
     assert body(document) == [
