@@ -35,10 +35,14 @@ MOST_REFUSED = 5
 _IN_FULL = tuple(FORMATS[name].file_name for name in ("html", "json"))
 # What a restore undoes.
 _GOES_BACK = frozenset({"UpdateTrail", "PutKeyPolicy"})
+_FOR_GOOD = "no restore can take these changes back: they replace no key of a trail and no key policy"
+_WORKED = "a restore puts back keys and key policies that worked, not those that failed before, and takes no key away"
 # AWX sets these for its jobs: nobody has typed their command.
 _OF_A_JOB = frozenset({"awx_job_id", "tower_job_id"})
 # What a plan says to set where an account was entered by a role that seems to be that of an audit.
 _WRITER = "assume_role"
+# The group of the hosts that the inventory plugin makes.
+_OF_ACCOUNTS = "aws_accounts"
 _OWNERS = "act on what To do says, or pass it on to the owner"
 
 
@@ -62,8 +66,8 @@ def closing_lines(
     kind = {"is_plan": is_plan, "is_restore": is_restore, "in_batches": in_batches}
     parts = [
         _compared(registered.get("comparison")),
-        _left_out(context.CLIARGS, variables),
         _enforced(result, registered, **kind) if audit is None else _audited(audit, registered, folders),
+        _left_out(context.CLIARGS, variables),
         _files(result, registered, folders, is_restore=is_restore),
     ]
     if variables.keys().isdisjoint(_OF_A_JOB):
@@ -89,7 +93,7 @@ def _audited(audit: Mapping[str, Any], registered: Mapping[str, Any], folders: S
     """Yield how many accounts of an audit fail, what would keep them from it, and how many trails are proven."""
     if number := registered["failing"]:
         accounts = count(len(audit["accounts"]), "account")
-        yield f"Failing   {number} of {accounts}; {PREFIX}fail_on=never would only report"
+        yield f"Failing   {number} of {accounts}; with -e {PREFIX}fail_on=never the run ends green all the same"
     yield from proven_trails(audit, _trail_by_trail(registered, folders))
 
 
@@ -112,9 +116,11 @@ def _enforced(
 
 def _left_out(arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> Iterator[str]:
     """Yield that a playbook of ours read this host alone, where an inventory has others; joining reads reports."""
-    others = {*variables.get("groups", {}).get("all", ())} - {"localhost"}
+    groups = variables.get("groups", {})
+    others = {*groups.get("all", ())} - {"localhost"}
     if others and our_playbook(arguments) not in ("", "join") and not variables.get(f"{PREFIX}hosts"):
-        yield f"Left out  {count(len(others), 'host')} of the inventory: name them in {PREFIX}hosts"
+        chosen = _OF_ACCOUNTS if groups.get(_OF_ACCOUNTS) else "all"
+        yield f"Left out  {count(len(others), 'host')} of the inventory: take them in with -e {PREFIX}hosts={chosen}"
 
 
 def _compared(comparison: Mapping[str, Any] | None) -> Iterator[str]:
@@ -148,16 +154,10 @@ def _files(
         yield from (f"          The earlier backup is now {from_here(path)}" for path in result["earlier_backups"])
     elif result.get("backup") and (result.get("undo") or {"resources": True})["resources"]:
         before = f"set {PREFIX}backup_path before a run that you may want to undo"
-        instead = "an enforcement fixes again what it can, perhaps by other keys" if is_restore else before
-        yield f"Undo      none, as no backup was kept: {instead}"
-    elif not is_restore and _is_for_good(result.get("changes", ())):
-        yield "Undo      no restore can take these changes back: they replace no key of a trail and no key policy"
-
-
-def _is_for_good(changes: Iterable[Mapping[str, Any]]) -> bool:
-    """Return whether a plan replaces nothing that a restore would put back: the key of a trail, or a key policy."""
-    planned = [each for each in changes if each["status"] == "planned"]
-    return bool(planned) and not any(map(_replaces, planned))
+        forward = "to go forward again, run the enforcement: it fixes what it can, perhaps by other keys"
+        yield f"Undo      none, as no backup was kept: {forward if is_restore else before}"
+    elif planned := [each for each in result.get("changes", ()) if each["status"] == "planned" and not is_restore]:
+        yield f"Undo      {_WORKED if any(map(_replaces, planned)) else _FOR_GOOD}"
 
 
 def _replaces(change: Mapping[str, Any]) -> bool:

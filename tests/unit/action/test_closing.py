@@ -317,9 +317,13 @@ def test_a_plan_that_doubts_its_role_says_so_before_the_run(
     )
 
 
-def test_a_plan_that_replaces_nothing_says_that_no_restore_takes_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_says_what_a_restore_can_take_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context, "CLIARGS", PLAN)
     line = "Undo      no restore can take these changes back: they replace no key of a trail and no key policy"
+    worked = (
+        "Undo      a restore puts back keys and key policies that worked, not those that failed before, and takes no "
+        "key away"
+    )
     first, enabled = change(ONE, "planned"), change(TWO, "planned", "EnableKey")
     had = {**first, "before": {"kms_key_arn": KEY}}
     turned_on = {**had, "after": {"kms_key_arn": KEY, "log_file_validation": True}}
@@ -327,12 +331,13 @@ def test_a_plan_that_replaces_nothing_says_that_no_restore_takes_it_back(monkeyp
         lines = closing_of_plan(*changes)
         assert line in lines
         assert lines[-1].endswith(" -e cloudtrail_kms_backup_path=backup.json")  # the run may find more to do
-    assert line not in closing_of_plan(first, is_restore=True)
+    assert not any(each.startswith("Undo") for each in closing_of_plan(first, is_restore=True))
     for changes in ([first, had], [first, change(ONE, "planned", "PutKeyPolicy")]):
         lines = closing_of_plan(*changes)
         assert line not in lines
+        assert worked in lines
         assert lines[-1].endswith(" -e cloudtrail_kms_backup_path=backup.json")
-    assert line not in closing_of_plan(change(ONE))
+    assert {line, worked}.isdisjoint(closing_of_plan(change(ONE)))
 
 
 def test_where_nothing_is_for_an_enforcement_the_audit_says_who_has_to_act(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,23 +355,27 @@ def test_where_nothing_is_for_an_enforcement_the_audit_says_who_has_to_act(monke
 
 
 @pytest.mark.parametrize(
-    ("variables", "playbook", "is_said"),
+    ("variables", "playbook", "hosts"),
     [
-        ({"groups": {"all": ["localhost", "a", "b"]}}, "aws_baseline.cloudtrail.audit", True),
-        ({"groups": {"all": ["a", "b"]}, "cloudtrail_kms_hosts": "all"}, "aws_baseline.cloudtrail.audit", False),
-        ({"groups": {"all": ["a", "b"]}}, "site.yml", False),
-        ({"groups": {"all": ["a", "b"]}}, "aws_baseline.cloudtrail.join", False),
-        ({"groups": {"all": ["a", "b"]}}, "aws_baseline.cloudtrail.join.yml", False),
-        ({"groups": {"all": ["localhost"]}}, "aws_baseline.cloudtrail.audit", False),
+        ({"groups": {"all": ["localhost", "a", "b"]}}, "aws_baseline.cloudtrail.audit", "all"),
+        ({"groups": {"all": ["a", "b"], "aws_accounts": []}}, "aws_baseline.cloudtrail.audit", "all"),
+        ({"groups": {"all": ["a", "b"], "aws_accounts": ["a"]}}, "aws_baseline.cloudtrail.audit", "aws_accounts"),
+        ({"groups": {"all": ["a", "b"]}, "cloudtrail_kms_hosts": "all"}, "aws_baseline.cloudtrail.audit", ""),
+        ({"groups": {"all": ["a", "b"]}}, "site.yml", ""),
+        ({"groups": {"all": ["a", "b"]}}, "aws_baseline.cloudtrail.join", ""),
+        ({"groups": {"all": ["a", "b"]}}, "aws_baseline.cloudtrail.join.yml", ""),
+        ({"groups": {"all": ["localhost"]}}, "aws_baseline.cloudtrail.audit", ""),
     ],
 )
 def test_who_forgets_to_name_hosts_is_told(
-    variables: dict[str, Any], playbook: str, is_said: bool, monkeypatch: pytest.MonkeyPatch
+    variables: dict[str, Any], playbook: str, hosts: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(context, "CLIARGS", {"args": (playbook,)})
     told = {"ansible_facts": {"cloudtrail_kms": {**audit(bare(ONE)), "summary": {"non_compliant": 0}}}}
-    lines = closing_lines(told, {"failing": 0}, [], variables, is_plan=False)
-    assert ("Left out  2 hosts of the inventory: name them in cloudtrail_kms_hosts" in lines) is is_said
+    _first, outcome, *others = closing_lines(told, {"failing": 1}, [], variables, is_plan=False)
+    assert outcome.startswith("Failing   1 of 1 account; ")
+    said = f"Left out  2 hosts of the inventory: take them in with -e cloudtrail_kms_hosts={hosts}"
+    assert [line for line in others if line.startswith("Left out")] == ([said] if hosts else [])
 
 
 def test_of_joined_reports_nothing_is_to_be_decided(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -384,7 +393,7 @@ def test_an_audit_says_how_many_accounts_fail_and_where_the_reports_are() -> Non
     registered = {"failing": 1, "reports": [f"{os.getcwd()}/reports/a.html", "/srv/b.json", passing]}
     assert closing_lines(told, registered, ["s3://evidence/today/localhost"], {}, is_plan=False) == [
         "",
-        "Failing   1 of 2 accounts; cloudtrail_kms_fail_on=never would only report",
+        "Failing   1 of 2 accounts; with -e cloudtrail_kms_fail_on=never the run ends green all the same",
         "Reports   reports/a.html, /srv/b.json, s3://evidence/today/localhost/",
     ]
     assert closing_lines(told, {"failing": 0}, [], {}, is_plan=False) == []

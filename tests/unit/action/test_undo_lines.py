@@ -151,7 +151,9 @@ def test_a_run_that_kept_no_backup_says_so_where_something_could_go_back(
     ours = f"{none}set cloudtrail_kms_backup_path before a run that you may want to undo"
     assert (ours in closing_lines(result, {}, [], {"awx_job_id": 1}, is_plan=False)) is is_said
     back = closing_lines(result, {"failing": 0}, [], {"awx_job_id": 1}, is_plan=False, is_restore=True)
-    assert (f"{none}an enforcement fixes again what it can, perhaps by other keys" in back) is is_said
+    assert (
+        f"{none}to go forward again, run the enforcement: it fixes what it can, perhaps by other keys" in back
+    ) is is_said
     assert ours not in back
 
 
