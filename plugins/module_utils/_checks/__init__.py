@@ -18,7 +18,7 @@ from ._assess import (
     trail_verdict,
     unused_exceptions,
 )
-from ._bucket_rule import bucket_policy_accepts_key, closed_spare_folder
+from ._bucket_rule import bucket_policy_accepts_key, closed_spare_folder, is_closed_without_key
 from ._digests import digest_folders
 from ._evidence import Evidence, ReaderEvidence
 from ._further_reads import calls_of_readers, keys_needing_second_policy

@@ -117,6 +117,17 @@ def closed_spare_folder(subject: Subject) -> tuple[str, str] | None:
     return _closed_spare(policy, subject.locations[0], subject.trail.kms_key_arn or "", subject.budget)
 
 
+def is_closed_without_key(subject: Subject) -> bool:
+    """Whether the bucket policy stops, or may stop, what a trail delivers that has no key: logs or digests."""
+    policy = policy_of(subject)
+    if not isinstance(policy, Policy):
+        return False
+    places = subject.locations
+    calls = ((*log_calls(each, None), *digest_calls(each, None), *acl_calls(policy, each)) for each in places)
+    requests = ((request, call.region) for call in chain.from_iterable(calls) for request in call.requests)
+    return any(answer(policy, *each, subject.budget).outcome is not Outcome.ALLOWED for each in requests)
+
+
 def _of_every_organization(subject: Subject, policy: Policy, budget: Budget) -> Result:
     """The result for every organization that the trail may belong to.
 

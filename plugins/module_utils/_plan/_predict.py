@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,17 +15,16 @@ from .._model import (
     Bucket,
     Change,
     Key,
-    LastChange,
     Missing,
     Prerequisites,
     ReadError,
     Snapshot,
     Trail,
-    TrailProof,
     TrailStatus,
 )
 from .._operations import WRITES
 from .._permissions import iam_action
+from ._old_errors import without_old_errors
 
 OF_A_TRAIL = tuple(operation for operation, write in WRITES.items() if write.resource == "trail")
 
@@ -56,7 +55,7 @@ def predict(snapshot: Snapshot, changes: Collection[Change], keys: Mapping[str, 
         buckets=buckets,
         proofs={arn: proof for arn, proof in snapshot.proofs.items() if trails[arn].kms_key_arn == before[arn]},
     )
-    return without_old_errors(predicted, changes, snapshot.read_at)
+    return without_old_errors(snapshot, predicted, changes, snapshot.read_at)
 
 
 def predicted_prerequisites(predicted: Snapshot) -> Prerequisites:
@@ -146,66 +145,3 @@ def _with_alias(key: Key, alias_arn: str) -> tuple[str, ...] | ReadError:
     if isinstance(key.aliases, ReadError):
         return key.aliases
     return tuple(sorted({*key.aliases, alias_arn.rpartition(":")[2]}))
-
-
-def changed_trails(snapshot: Snapshot, changes: Iterable[Change]) -> frozenset[str]:
-    """Return the ARNs of the trails whose encryption the changes reach: by themselves, or through their key."""
-    resources = {change.resource for change in changes if not WRITES[change.operation].is_optional}
-    return frozenset(trail.arn for trail in snapshot.trails if resources & {trail.arn, trail.kms_key_arn})
-
-
-def without_old_errors(snapshot: Snapshot, changes: Collection[Change], since: datetime) -> Snapshot:
-    """Return the snapshot without what GetTrailStatus said before the changes, unless confirmed later than `since`.
-
-    A trail that the changes reach loses its delivery errors, which are about the key before the change. One that has
-    got another key also loses its digests, which may be encrypted under the former key. In its proof, these changes are
-    the last ones: the event history shows them late.
-    """
-    reached, moved = (
-        changed_trails(snapshot, changes),
-        {each.resource for each in changes if each.operation == "UpdateTrail"},
-    )
-    trails = tuple(
-        _without_old_error(trail, since, moved=trail.arn in moved) if trail.arn in reached else trail
-        for trail in snapshot.trails
-    )
-    return replace(snapshot, trails=trails, proofs=_proofs_after(snapshot, changes, since))
-
-
-def _proofs_after(snapshot: Snapshot, changes: Collection[Change], since: datetime) -> dict[str, TrailProof]:
-    """Return what is known of the last changes, our own among them, whether the event history could be read or not."""
-    done = {each.resource: each.operation for each in changes if not WRITES[each.operation].is_optional}
-    by_arn = {trail.arn: trail for trail in snapshot.trails}
-
-    def after(known: LastChange | ReadError, arn: str | None) -> LastChange | ReadError:
-        operation = done.get(arn or "")
-        is_older = isinstance(known, ReadError) or known.since <= since
-        return LastChange(since, operation) if operation and is_older else known
-
-    return {
-        arn: replace(
-            proof,
-            trail=after(proof.trail, arn),
-            key=after(proof.key, by_arn[arn].kms_key_arn),
-            bucket=after(proof.bucket, f"arn:{snapshot.partition}:s3:::{by_arn[arn].bucket_name}"),
-            key_since=since if done.get(arn) == "UpdateTrail" else proof.key_since,
-        )
-        for arn, proof in snapshot.proofs.items()
-    }
-
-
-def _without_old_error(trail: Trail, since: datetime, *, moved: bool) -> Trail:
-    status = trail.status
-    if not isinstance(status, TrailStatus):
-        return trail
-    digest = status.latest_digest_delivery_time
-    if moved and digest and digest <= since:
-        status = replace(status, latest_digest_delivery_time=None)
-    if not delivered_since(status, since):
-        status = replace(status, latest_delivery_error=None, latest_digest_delivery_error=None, is_of_key=False)
-    return replace(trail, status=status)
-
-
-def delivered_since(status: TrailStatus, since: datetime) -> bool:
-    """Return whether a delivery later than `since` is known."""
-    return status.latest_delivery_time is not None and status.latest_delivery_time > since

@@ -81,8 +81,8 @@ def acl_calls(policy: Policy, locations: Locations) -> Iterator[Call]:
     return (Call((request,), region) for region in locations.regions[: None if naming_accounts(policy) else 1])
 
 
-def log_calls(locations: Locations, key_arn: str) -> Iterator[Call]:
-    """CloudTrail puts log files, encrypted under the key, into each of their folders."""
+def log_calls(locations: Locations, key_arn: str | None) -> Iterator[Call]:
+    """CloudTrail puts log files, encrypted under the key if there is one, into each of their folders."""
     return _uploads(locations.logs(), upload_request(locations, key_arn))
 
 
@@ -91,8 +91,8 @@ def spare_calls(locations: Locations, key_arn: str) -> Iterator[Call]:
     return _uploads(locations.spare(), upload_request(locations, key_arn))
 
 
-def digest_calls(locations: Locations, key_arn: str) -> Iterator[Call]:
-    """CloudTrail puts digest files into their folders, under the key or with SSE-S3: AWS's pages disagree.
+def digest_calls(locations: Locations, key_arn: str | None) -> Iterator[Call]:
+    """CloudTrail puts digest files into their folders, under the key, if any, or with SSE-S3: AWS's pages disagree.
 
     The API reference says under the key (CreateTrail, UpdateTrail: KmsKeyId), the CloudTrail user guide says with
     SSE-S3 ("Security best practices in AWS CloudTrail").

@@ -139,13 +139,15 @@ class AccountRun(Written):
             self.after = self._judged_at_last()
         if self.after is None:
             return
-        snapshot = without_old_errors(self.after.snapshot, self._applied, changed_at)
+        shown = {trail.arn: _shown_error(trail) for trail in self.after.snapshot.trails}
+        snapshot = without_old_errors(self.before.snapshot, self.after.snapshot, self._applied, changed_at)
         if snapshot != self.after.snapshot:
             self.after = assess(snapshot, self.task.settings)
         if waits:
-            unproven = filter(None, (self._unproven(trail, changed_at) for trail in self.reached))
+            unproven = {trail.arn: self._unproven(trail, changed_at) for trail in self.reached}
+            warnings = (f"{words}{shown[arn]}" for arn, words in unproven.items() if words)
             delivered = {trail.arn: _has_delivered(trail, changed_at) for trail in self.reached}
-            self.done = replace(self.done, warnings=(*self.done.warnings, *unproven), deliveries=delivered)
+            self.done = replace(self.done, warnings=(*self.done.warnings, *warnings), deliveries=delivered)
 
     def _unproven(self, trail: Trail, since: datetime) -> str:
         """Return what is still open of the deliveries of a trail; empty where it has delivered, as far as was asked."""
@@ -184,3 +186,9 @@ def _undelivered(trail: Trail) -> str:
         f"It is not yet proven that {trail.arn} delivers under its key: it shows no delivery without error since the "
         "change. Audit again in some minutes; CloudTrail delivers when there is something to log."
     )
+
+
+def _shown_error(trail: Trail) -> str:
+    """Return what is to be said of a delivery error that AWS shows; empty where it shows none."""
+    error = trail.status.latest_delivery_error if isinstance(trail.status, TrailStatus) else None
+    return f" GetTrailStatus shows the error {error}, and does not say when it came." if error else ""

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _apply, _calls, _snapshot, _sweep
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import _assess
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _joint, _predict, _undo
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _joint, _old_errors, _undo
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run import _inherited
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._execution import Execution
 from tests.unit.enforce.lab import Lab, meanwhile, statuses
@@ -262,9 +262,9 @@ def test_proving_an_account_ends_that_one(load: Callable[[str], Lab], monkeypatc
     lab = load("central-key")
     failing(
         monkeypatch,
-        _predict.without_old_errors,
-        lambda snapshot, changes, _since: (
-            snapshot.account_id == STAGING and any(c.status == "applied" for c in changes)
+        _old_errors.without_old_errors,
+        lambda before, _after, changes, _since: (
+            before.account_id == STAGING and any(c.status == "applied" for c in changes)
         ),
     )
     done = served(lab)

@@ -343,7 +343,8 @@ def test_an_unread_bucket_policy_stops_what_may_be_delivering(
     ] == ([(True, True)] if is_refused else [])
     warned = [warning for warning in map(str, planned.warnings) if "s3:GetBucketPolicy" in warning]
     assert len(warned) == (0 if is_refused else 1)
-    assert verdict(planned) == "unknown"
+    # What the trail delivers with its first key does not hang on the error that it has shown.
+    assert verdict(planned, Settings(levels={"trail_is_delivering": "advised"})) == "unknown"
 
 
 @pytest.mark.parametrize(
