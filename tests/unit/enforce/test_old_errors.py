@@ -17,6 +17,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._a
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
 from tests.unit.enforce.lab import HOME, Lab
+from tests.unit.enforce.many import served
+from tests.unit.enforce.test_other_accounts import STAGING
 
 WAYS: list[dict[str, Any]] = [{"check_mode": True}, {}, {"wait": True}]
 READERS = Settings(readers=("arn:aws:iam::111111111111:role/LogAuditor",))
@@ -102,3 +104,29 @@ def test_an_error_that_comes_with_the_first_key_is_none_from_before(
     refuse(monkeypatch, begin=lambda: "UpdateTrail" in lab.writes())
     done = lab.enforce(wait=wait)
     assert (delivering(done.before), delivering(done.after)) == ({"main": "pass"}, {"main": "fail"})
+
+
+@pytest.mark.parametrize("way", WAYS[:2], ids=str)
+def test_a_reader_on_a_shared_key_ends_no_error_of_any_account(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, way: dict[str, Any]
+) -> None:
+    lab = load("central-key")
+    served(lab)
+    refuse(monkeypatch, "staging-trail")
+    reader = Settings(readers=(f"arn:aws:iam::{STAGING}:role/CloudTrailKmsEnforce",))
+    done = served(lab, settings=reader, **way)
+    assert [change.operation for _owner, key in done.keys for change in key.changes] == ["PutKeyPolicy"]
+    told = {name: status for each in done.accounts.values() for name, status in delivering(each.after).items()}
+    assert told == {"production-trail": "pass", "staging-trail": "fail", "sandbox-trail": "pass"}
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_a_policy_that_goes_back_ends_no_error(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, way: dict[str, Any]
+) -> None:
+    lab = load("reader-missing")
+    backup = lab.enforce(settings=READERS).backup
+    refuse(monkeypatch)
+    done = lab.enforce(request=EnforceRequest(key=None), restore=backup, **way)
+    assert [each.operation for each in done.changes] == ["PutKeyPolicy"]
+    assert delivering(done.after) == {"main": "fail"}
