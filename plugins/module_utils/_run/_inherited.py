@@ -10,13 +10,14 @@ account inherits both take what its owner's row says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
 from .._aws import contain_failures, left_to_owner
 from .._checks import assess
 from .._model import Change, Key, ReadError, Snapshot, Trail
+from .._plan import without_old_errors
 from ._task import Outcome, Run, RunOutcome, Task, open_questions
 
 
@@ -39,7 +40,7 @@ def as_owners_leave_them(done: RunOutcome, run: Run) -> dict[str, Outcome]:
         def failed(*errors: ReadError) -> Outcome:
             return replace(outcome, after=None, errors=(*outcome.errors, *(error.message for error in errors)))
 
-        work = partial(_with_keys, outcome, owned, changed, run.of(account_id))
+        work = partial(_with_keys, outcome, owned, changed, run.of(account_id), changes)
         return contain_failures(work, failed, run.task.scope.first_region or "")
 
     return {each: left(each) for each in outcomes}
@@ -59,15 +60,23 @@ def _is_new(key: Key, changes: Iterable[Change]) -> bool:
     return bool(before) and not any(each.items() <= vars(key).items() for each in before)
 
 
-def _with_keys(outcome: Outcome, owned: Mapping[str, str | None], changed: Mapping[str, Key], task: Task) -> Outcome:
+def _with_keys(
+    outcome: Outcome,
+    owned: Mapping[str, str | None],
+    changed: Mapping[str, Key],
+    task: Task,
+    changes: Collection[Change],
+) -> Outcome:
     if outcome.after is None:
         return outcome
     seen = outcome.after.snapshot
     moved = [trail for trail in seen.trails if owned.get(trail.arn, trail.kms_key_arn) != trail.kms_key_arn]
     known = _moved(seen, moved, owned)
-    old = outcome.before.snapshot.keys
-    late = {arn: changed[arn] for arn, key in known.keys.items() if arn in changed and key == old.get(arn, key)}
+    before = outcome.before.snapshot
+    late = {arn: changed[arn] for arn, key in known.keys.items() if arn in changed and key == before.keys.get(arn, key)}
     known = replace(known, keys={**known.keys, **late})
+    # Its own changes were heeded before, by the time of the last one.
+    known = replace(known, trails=without_old_errors(before, known, changes, before.read_at).trails)
     after = outcome.after if known == seen else assess(known, task.settings)
     questions = () if outcome.refusals else open_questions(after)
     return replace(outcome, after=after, warnings=(*outcome.warnings, *questions))

@@ -6,18 +6,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict, assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import (
     Change,
+    Key,
     LeftToOwnerError,
     ReadError,
     Snapshot,
+    TrailStatus,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._changes import put_key_policy
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._predict import changed
@@ -33,6 +36,8 @@ from tests.unit.checks import build
 from tests.unit.plan.build import OTHER, OTHER_ARN
 
 OWNER = "999999999999"
+READER = f"arn:aws:iam::{OWNER}:role/Reader"
+LACKING = build.policy(build.ROOT, build.DESCRIBE, build.DECRYPT)
 
 
 def foreseen(before: Snapshot, after: Snapshot, *changes: Change) -> Outcome:
@@ -40,12 +45,17 @@ def foreseen(before: Snapshot, after: Snapshot, *changes: Change) -> Outcome:
     return Outcome(before=assess(before, Settings()), after=assess(after, Settings()), changes=changes)
 
 
+def told(account: str, **outcomes: Outcome) -> AccountVerdict:
+    """What is told of an account of the run."""
+    named = {outcome.before.snapshot.account_id: outcome for outcome in outcomes.values()}
+    after = as_owners_leave_them(RunOutcome((), named), Run(Task()))[account].after
+    assert after is not None
+    return after
+
+
 def keys_of(account: str, **outcomes: Outcome) -> Mapping[str, object]:
     """The keys that an account of the run is told to have."""
-    named = {outcome.before.snapshot.account_id: outcome for outcome in outcomes.values()}
-    told = as_owners_leave_them(RunOutcome((), named), Run(Task()))[account].after
-    assert told is not None
-    return told.snapshot.keys
+    return told(account, **outcomes).snapshot.keys
 
 
 def test_the_key_that_an_account_s_own_trails_leave_is_the_owner_s_to_tell_of() -> None:
@@ -88,3 +98,22 @@ def test_a_key_is_as_the_first_who_uses_it_changes_it_for_all_who_have_it() -> N
         first=foreseen(other, replace(other, keys={build.KEY.arn: as_changed}), change),
     )
     assert keys == {build.KEY.arn: as_changed}
+
+
+@pytest.mark.parametrize(("policy", "error"), [(LACKING, None), (build.KEY.policy, "AccessDenied")])
+def test_an_error_is_set_aside_where_another_account_removes_what_explains_it(policy: str, error: str | None) -> None:
+    """Check mode is told of what the other does; a run reads the account again, and AWS may show the error still."""
+    status = TrailStatus(is_logging=True, latest_delivery_error="AccessDenied")
+    before = build.snapshot({"status": status}, {"policy": policy})
+    key = before.keys[build.KEY.arn]
+    assert isinstance(key, Key)
+    change = put_key_policy(key, build.policy(*json.loads(str(build.KEY.policy))["Statement"], build.reader(READER)))
+    as_changed = {key.arn: changed(key, change)}
+    other = replace(before, account_id=OWNER, trails=(), keys={})
+    first = foreseen(other, replace(other, keys=as_changed), replace(change, status="applied"))
+    for after in (before, replace(before, keys=as_changed)):
+        account = told(build.ACCOUNT, user=foreseen(before, after), first=first)
+        (trail,) = account.snapshot.trails
+        assert isinstance(trail.status, TrailStatus)
+        assert trail.status.latest_delivery_error == error
+        assert (account.verdict == "compliant") is (error is None)
