@@ -334,12 +334,13 @@ def test_the_known_variables_are_those_of_role_playbooks_rulebook_and_documentat
     assert KNOWN - used - _names_in(pages) - of_role == set()
 
 
-# Modules, filters, the rulebook and its filter, which begin with the prefix as well.
+# Modules, filters, the lookup, the rulebook and its filter, which begin with the prefix as well.
 _NO_VARIABLES = {
     path.stem
     for place in (
         "plugins/modules",
         "plugins/filter",
+        "plugins/lookup",
         "extensions/eda/rulebooks",
         "extensions/eda/plugins/event_filter",
     )
