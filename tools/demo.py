@@ -17,16 +17,15 @@ from tools.isolated import ROOT
 AUDIT, ENFORCE = "aws_baseline.cloudtrail.audit", "aws_baseline.cloudtrail.enforce"
 BEFORE, AFTER = "build/demo", "build/demo/after"
 REPORTS = """-e '{{"cloudtrail_kms_reports": ["html", "json"], "cloudtrail_kms_report_dir": "{}"}}'"""
-SHORT = "-e cloudtrail_kms_table=short"
 # Without it the plan is refused, and nothing is done: somebody may have disabled that key on purpose.
 ALLOWED = "-e cloudtrail_kms_allow_enable_key=true"
 STEPS = {
     "1. What is wrong?": f"{AUDIT} -e cloudtrail_kms_fail_on=never {REPORTS.format(BEFORE)}",
     "2. What would fix it? Nothing is changed yet.": f"{ENFORCE} --check --diff {ALLOWED}",
     "3. Fix it, and wait until every changed trail has delivered. It keeps no backup: this AWS ends with the demo.": (
-        f"{ENFORCE} {ALLOWED} -e cloudtrail_kms_wait=true {SHORT} {REPORTS.format(AFTER)}"
+        f"{ENFORCE} {ALLOWED} -e cloudtrail_kms_wait=true {REPORTS.format(AFTER)}"
     ),
-    "4. Is it fixed? An audit that fails where it is not.": f"{AUDIT} {SHORT}",
+    "4. Is it fixed? An audit that fails where it is not.": f"{AUDIT} -e cloudtrail_kms_table=short",
 }
 NEXT = f"""
 The report of what was wrong, for a browser:
