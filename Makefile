@@ -35,10 +35,10 @@ demo: setup ##1 Audit a small fake AWS, see the plan that fixes it, do it, and a
 test: export FAKEAWS_RECORD = $(CURDIR)/.cache/recorded
 test: export NO_COLOR = 1
 test: setup ##1 lint, types, ansible-lint, sanity, unit, integration, docs-lint, recorded: two at a time; some minutes
-	@mkdir -p .cache && rm -rf .cache/recorded
+	@mkdir -p .cache && rm -rf .cache/recorded .cache/failed
 	@{ $(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target \
 		unit integration sanity ansible-lint docs-lint lint types; echo $$? >.cache/failed; } 2>&1 | tee .cache/test.log
-	@grep '^make.*\*\*\*' .cache/test.log; exit $$(cat .cache/failed)  # what failed, where a reader looks first
+	@grep '^make.*\*\*\*' .cache/test.log; exit $$(cat .cache/failed || echo 1)  # what failed, where a reader looks first
 	@$(MAKE) --no-print-directory recorded
 
 quick: setup ##1 ruff, and the tests of the policy engine and of the rules with few examples; half a minute
