@@ -115,7 +115,8 @@ class ActionModule(ActionBase):
         is_shown = screen.show(table_of(run_options["table"], audit, result, compared))
         registered: dict[str, Any] = {name: result[name] for name in ("changed", "backup_path") if name in result}
         shown: dict[str, Any] = {"is_shown": is_shown, "is_diff_shown": is_diff_shown, "previous": previous}
-        registered |= judge(run_options, hosts or [_alone(variables)], present, result, **shown)
+        alone = HostAccount(host=str(variables.get("inventory_hostname")))  # a run without hosts is all its own
+        registered |= judge(run_options, hosts or [alone], present, result, **shown)
         more: dict[str, Any] = {"play": self._play, "backup": result.get("backup_path"), "previous": previous}
         reported, more["failed"] = audit or with_enforcement(present, result), registered.get("msg", "")
         registered |= publish(run_options, reported, variables, self._connection, **more)
@@ -145,8 +146,3 @@ class ActionModule(ActionBase):
                 arguments |= stack.enter_context(progress(screen.say, unused=len(unused)))
             module = f"aws_baseline.cloudtrail.{MODULES[run_options['mode']]}"
             return complete(self._execute_module(module, arguments, task_vars=variables), hosts, unused)
-
-
-def _alone(variables: Mapping[str, Any]) -> HostAccount:
-    """The host of the task, which is told of all that a run without hosts has found."""
-    return HostAccount(host=str(variables.get("inventory_hostname")))
