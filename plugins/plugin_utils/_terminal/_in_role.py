@@ -38,10 +38,10 @@ def result_by_variables(result: Mapping[str, Any], *, is_limited: bool = False) 
     for name in ("before", "after"):
         if result.get(name):
             found[name] = audit_by_variables(result[name], is_limited=is_limited)
-    if "ansible_facts" in result:
-        found["ansible_facts"] = {
-            name: audit_by_variables(audit, is_limited=is_limited) for name, audit in result["ansible_facts"].items()
-        }
+    # Ansible adds facts of its own, such as the interpreter that it discovered.
+    if audit := result.get("ansible_facts", {}).get("cloudtrail_kms"):
+        audit = audit_by_variables(audit, is_limited=is_limited)
+        found["ansible_facts"] = {**result["ansible_facts"], "cloudtrail_kms": audit}
     return found
 
 

@@ -69,6 +69,18 @@ def test_reports_name_variables_where_the_role_runs(tmp_path: Path) -> None:
         assert ASKED.partition(" set ")[2] in page
 
 
+def test_ansible_may_add_a_fact_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    """It adds the interpreter that it has discovered to the result of the first module on a host."""
+    discovered = {"discovered_interpreter_python": "/usr/bin/python3"}
+    found, written = facts_of(RED), enforcement("applied", before=RED, after=RED)
+    for told, mode in (
+        ({**found, "ansible_facts": {**discovered, **found["ansible_facts"]}}, "audit"),
+        ({**written, "ansible_facts": discovered}, "enforce"),
+    ):
+        run(told, mode=mode, variables=PREFIX)
+        assert ASKED in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_joined_report_may_name_variables_already() -> None:
     once = audit_by_variables(RED)
     assert once["accounts"][0]["trails"][0]["findings"][0]["remediation"] == ASKED
