@@ -27,6 +27,9 @@ from ._task import Done
 MOST_NAMED = 10  # trails in one message
 # A whole document in a place that others write as well: a run that read it before may still overwrite it after.
 DISPUTED = ("PutKeyPolicy", "PutBucketPolicy")
+# Reads in a row that show the old policy until somebody has put it back: half a minute at least. One read may be late,
+# also after another has shown ours, and what is written over it would cost a statement that it does not show yet.
+PUT_BACK = 6
 
 
 class Rounds:
@@ -147,21 +150,27 @@ class Rounds:
         for attempt in count():
             self.plan = self._planned_anew()
             plan = self._still_to_do(self.plan)
-            late = [change for change in plan.changes if self._was_done(change)]
-            if self.errors:
-                return self._without_failed(self._closed(plan))
+            late = [change for change in plan.changes if self._may_show_late(change, attempt)]
             if not late:
                 break
             if not self._pace.wait(attempt):
-                rest = tuple(change for change in plan.changes if change not in late)
-                not_shown = (self._not_shown(change, plan) for change in late)
-                return self._closed(replace(plan, changes=rest, refusals=(*plan.refusals, *not_shown)))
-        return self._closed(plan)
+                plan = self._without_late(plan, late)
+                break
+        return self._closed(self._without_failed(plan) if self.errors else plan)
+
+    def _without_late(self, plan: Plan, late: Sequence[Change]) -> Plan:
+        """Return the plan without what never showed, refused for it; a rotation stops nothing."""
+        optional = [change for change in late if WRITES[change.operation].is_optional]
+        self._rotation_errors += [str(self._not_shown(change, plan)) for change in optional]
+        refusals = (self._not_shown(change, plan) for change in late if change not in optional)
+        rest = tuple(change for change in plan.changes if change not in late)
+        return replace(plan, changes=rest, refusals=(*plan.refusals, *refusals))
 
     def _still_to_do(self, plan: Plan) -> Plan:
         """Return the plan without rotations that have failed; after an error with nothing but what `_apply_plan` says.
 
-        A call that was refused is not repeated, so what stopped the run stays as it is.
+        A call that was refused is not repeated, so what stopped the run stays as it is. Nothing is written that the
+        plan refuses.
         """
         failed, reached = self._failed(), self._reached()
 
@@ -171,10 +180,7 @@ class Rounds:
             served = {change.resource, *changed_trails(plan.predicted, (change,))}
             return change.operation in DISPUTED and not reached.isdisjoint(served)
 
-        refusals = plan.refusals
-        if self.errors:
-            refusals = tuple(each for each in refusals if not reached.isdisjoint((each.key, *each.trails)))
-        return replace(plan, changes=tuple(filter(is_to_do, plan.changes)), refusals=refusals)
+        return replace(plan, changes=tuple(filter(is_to_do, plan.changes)))
 
     def _without_failed(self, plan: Plan) -> Plan:
         """Return the plan, refused where it asks again for what has failed."""
@@ -189,13 +195,15 @@ class Rounds:
     def _failed(self) -> set[tuple[str, str]]:
         return {_identity(each) for each in self.changes if each.status == "failed"}
 
-    def _was_done(self, change: Change) -> bool:
-        """Tell whether the very same was done before and may not show yet.
+    def _may_show_late(self, change: Change, attempt: int) -> bool:
+        """Tell whether the very same was done before and may not show yet, in this one of several reads in a row.
 
-        AWS has shown each policy that this plan wrote (`_verify_policy`): an old one was put back by somebody.
+        The policy of a key that is created names the trails that are still to move: fewer than when it was done.
         """
+        if change.operation in DISPUTED and attempt >= PUT_BACK:
+            return False
         return any(
-            done.status == "applied" and done.operation not in DISPUTED and done.after == change.after
+            done.status == "applied" and (done.operation == "CreateKey" or done.after == change.after)
             for done in self.changes
             if _is_alike(done, change)
         ) or any(_is_alike(done, change) for done in self._earlier)
@@ -279,9 +287,9 @@ def _left_undone(plan: Plan) -> Reason:
 
 
 def not_served(plan: Plan) -> str:
-    """Return a sentence, which a blank begins, on the trails that are not served for what the plan has left to do."""
+    """Return a sentence, which a blank begins, on the trails that may lack what the plan has left to do."""
     unserved = _unserved(plan)
-    return f" These trails are not served: {first_of(unserved, MOST_NAMED)}." if unserved else ""
+    return f" These trails may not be served: {first_of(unserved, MOST_NAMED)}." if unserved else ""
 
 
 def _unserved(plan: Plan) -> list[str]:

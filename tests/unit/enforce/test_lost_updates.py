@@ -166,7 +166,7 @@ def test_a_trail_that_is_never_left_served_ends_the_run_red(
     lab.enforce(central(SANDBOX))
     overwriting(lab, monkeypatch, "PutKeyPolicy")
     done = lab.enforce(central(), seconds=8)
-    assert f"not served: {TRAILS[0]}." in str(done.errors[-1])
+    assert f"not be served: {TRAILS[0]}." in str(done.errors[-1])
     assert ("PutKeyPolicy", "not_attempted") in statuses(done)
     assert done.after is not None
     assert done.after.verdict == "non_compliant"
@@ -179,7 +179,7 @@ def test_a_shared_key_that_is_never_left_in_peace_stops_all_that_need_it(
     served(lab, SANDBOX)
     overwriting(lab, monkeypatch, "PutKeyPolicy")
     done = served(lab, PRODUCTION, STAGING, seconds=8)
-    assert f"not served: {TRAILS[0]}, {TRAILS[1]}." in troubles(done)[KEY][-1]
+    assert f"not be served: {TRAILS[0]}, {TRAILS[1]}." in troubles(done)[KEY][-1]
     assert operations(done)[KEY][-1] == "PutKeyPolicy"
     assert verdicts(done) == {PRODUCTION: "non_compliant", STAGING: "non_compliant"}
     assert all("could not be changed first" in troubles(done)[account][0] for account in (PRODUCTION, STAGING))

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace, Stop
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Task
-from tests.unit.enforce.lab import HOME, Lab, alone, meanwhile, new_key, statuses
+from tests.unit.enforce.lab import HOME, Lab, alone, lagging, meanwhile, new_key, statuses
 from tests.unit.enforce.many import TRAILS, served, troubles
 from tests.unit.enforce.test_late import COME_BACK
 from tests.unit.enforce.test_other_accounts import PRODUCTION, SANDBOX, SECURITY, STAGING, of_security
@@ -58,7 +58,7 @@ def at_each_wait(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> 
     monkeypatch.setattr(Pace, "wait", wait)
 
 
-def test_a_policy_that_is_put_back_after_its_trail_moved_is_written_again_and_not_waited_for(
+def test_a_policy_that_is_put_back_after_its_trail_moved_is_written_again(
     load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab = load("fresh")
@@ -68,7 +68,7 @@ def test_a_policy_that_is_put_back_after_its_trail_moved_is_written_again_and_no
     assert done.after is not None
     assert done.after.verdict == "compliant"
     assert [trail["LatestDeliveryError"] for trail in lab.trails().values()] == [None]
-    assert lab.clock.now < 10
+    assert 20 < lab.clock.now < 100  # a read may be late
 
 
 def test_a_statement_that_comes_when_a_policy_was_put_back_stays(
@@ -105,11 +105,10 @@ def test_a_policy_that_is_put_back_all_the_time_ends_the_run_with_its_trails(
 ) -> None:
     lab = load("fresh")
     at_each_wait(monkeypatch, plain_key(lab))
-    done = lab.enforce(seconds=20)
+    done = lab.enforce(seconds=200)
     (arn,) = lab.trails()
-    assert f"These trails are not served: {arn}." in str(done.errors[-1])
-    assert statuses(done)[-1] == ("PutKeyPolicy", "not_attempted")
-    assert lab.writes().count("PutKeyPolicy") > 4  # ours, and theirs after each
+    assert f"These trails may not be served: {arn}." in str(done.errors[-1])
+    assert statuses(done).count(("PutKeyPolicy", "applied")) > 2
 
 
 def test_a_key_that_is_disabled_again_ends_the_run_with_its_trails(
@@ -121,7 +120,7 @@ def test_a_key_that_is_disabled_again_ends_the_run_with_its_trails(
     done = lab.enforce(COME_BACK, seconds=20)
     (arn,) = lab.trails()
     assert f"EnableKey of {key} in {HOME} was done, but AWS shows the old state" in str(done.errors[-1])
-    assert f"These trails are not served: {arn}." in str(done.errors[-1])
+    assert f"These trails may not be served: {arn}." in str(done.errors[-1])
 
 
 @pytest.mark.parametrize("with_more", [False, True])
@@ -135,7 +134,7 @@ def test_a_shared_key_whose_policy_is_put_back_names_the_trails(
     put = {"KeyId": arn, "PolicyName": "default", "Policy": json.dumps(policy)}
     after_each(monkeypatch, "UpdateTrail", lambda: lab.of(SECURITY).client("kms", HOME).put_key_policy(**put))
     done = served(lab, PRODUCTION, STAGING, seconds=20)
-    assert f"These trails are not served: {TRAILS[PRODUCTION]}." in troubles(done)[PRODUCTION][-1]
+    assert f"These trails may not be served: {TRAILS[PRODUCTION]}." in troubles(done)[PRODUCTION][-1]
 
 
 def test_a_rotation_that_is_denied_does_not_keep_a_policy_from_being_written_again(
@@ -152,8 +151,8 @@ def test_a_rotation_that_is_denied_does_not_keep_a_policy_from_being_written_aga
     assert [trail["LatestDeliveryError"] for trail in lab.trails().values()] == [None]
 
 
-def two_trails(lab: Lab) -> Callable[[], None]:
-    """Let a second trail log to the bucket of the first; return as `plain_key`."""
+def two_trails(lab: Lab, *, with_key: bool = True) -> Callable[[], None]:
+    """Let a second trail log to the bucket of the first; return as `plain_key`, without a key nothing to call."""
     ((arn, trail),) = lab.trails().items()
     s3, bucket = lab.client("s3", HOME), trail["S3BucketName"]
     policy = s3.get_bucket_policy(Bucket=bucket)["Policy"]
@@ -163,7 +162,7 @@ def two_trails(lab: Lab) -> Callable[[], None]:
     cloudtrail = lab.client("cloudtrail", HOME)
     cloudtrail.create_trail(Name="second", S3BucketName=bucket)
     cloudtrail.start_logging(Name="second")
-    return plain_key(lab)
+    return plain_key(lab) if with_key else lambda: None
 
 
 def test_a_policy_that_is_put_back_is_written_again_after_another_trail_has_failed(
@@ -197,8 +196,8 @@ def test_a_policy_that_cannot_be_written_again_ends_the_run_with_its_trails(
     (arn,) = lab.trails()
     assert statuses(done) == [*WRITES, ("PutKeyPolicy", "failed")]
     assert "PutKeyPolicy of" in str(done.errors[0])
-    assert f"is still to do. These trails are not served: {arn}. Correct what failed, and run" in str(done.errors[1])
-    assert lab.clock.now < 10
+    assert f"is still to do. These trails may not be served: {arn}. Correct what failed, and run" in str(done.errors[1])
+    assert lab.clock.now < 200
 
 
 def test_an_interrupted_run_names_the_trails_of_a_policy_that_was_put_back(
@@ -216,8 +215,8 @@ def test_an_interrupted_run_names_the_trails_of_a_policy_that_was_put_back(
     done = alone(lab.access, Task(), lab.clock.pace(300, stopped))
     (arn,) = lab.trails()
     assert "The run was interrupted before EnableKeyRotation" in str(done.errors[0])
-    assert "and the run was interrupted with PutKeyPolicy" in str(done.errors[1])
-    assert f"These trails are not served: {arn}." in str(done.errors[1])
+    assert "was done, but AWS shows the old state, and the run was interrupted" in str(done.errors[1])
+    assert f"These trails may not be served: {arn}." in str(done.errors[1])
     assert lab.writes().count("PutKeyPolicy") == 2  # ours, and theirs
 
 
@@ -228,3 +227,83 @@ def test_a_run_that_fails_after_its_writes_stood_says_nothing_more(load: Callabl
     done = lab.enforce()
     assert (len(done.errors), len(done.changes)) == (1, 3)
     assert lab.clock.now < 10
+
+
+def test_a_policy_that_shows_late_after_it_has_shown_costs_no_statement(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GetKeyPolicy answers ours, then the one before it again, twice, while there is a third one."""
+    lab = load("policy-lacking")
+    original, answers = Access.send, list[Any]()
+
+    def send(self: Access, service: str, region: str, called: str, **parameters: Any) -> Any:
+        answer = original(self, service, region, called, **parameters)
+        if called != "GetKeyPolicy":
+            return answer
+        is_ours = "AwsBaseline" in answer["Policy"]
+        if is_ours and len(answers) == 1:
+            policy = json.loads(answer["Policy"])
+            policy["Statement"].append(FOREIGN)
+            lab.client("kms", HOME).put_key_policy(
+                KeyId=parameters["KeyId"], PolicyName="default", Policy=json.dumps(policy)
+            )
+            answers.extend([answers[0], answers[0]])
+        elif not is_ours and not answers:
+            answers.append(answer)
+        elif len(answers) > 1:
+            return answers.pop()
+        return answer
+
+    monkeypatch.setattr(Access, "send", send)
+    done = lab.enforce()
+    assert (done.errors, statuses(done)) == ((), [("PutKeyPolicy", "applied")])
+    assert {FOREIGN["Sid"], "AwsBaselineCloudTrailUse"} <= set(sids(lab))
+
+
+def test_no_second_key_is_made_where_the_new_one_shows_late_to_a_plan_of_fewer_trails(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("fresh")
+    two_trails(lab, with_key=False)
+    lagging(monkeypatch, lab.clock, 60, "DescribeKey")
+    cloudtrail = lab.client("cloudtrail", HOME)
+
+    def change_the_other() -> None:
+        if lab.writes().count("UpdateTrail") == 1:
+            cloudtrail.update_trail(Name="second", IncludeGlobalServiceEvents=True, IsMultiRegionTrail=True)
+
+    lab.aws.clear_calls()
+    after_each(monkeypatch, "UpdateTrail", change_the_other)
+    done = lab.enforce()
+    assert done.errors == ()
+    assert [lab.writes().count(each) for each in ("CreateKey", "CreateAlias")] == [1, 1]
+
+
+def test_what_the_new_plan_refuses_is_not_written_after_an_error(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("fresh")
+    put_back = two_trails(lab)
+    lab.aws.add_fault("cloudtrail:UpdateTrail", **DENIED, nth=2)
+    kms = lab.client("kms", HOME)
+
+    def act() -> None:
+        put_back()
+        for key in lab.keys(HOME):
+            kms.tag_resource(KeyId=key, Tags=[{"TagKey": "managed-by", "TagValue": "terraform"}])
+
+    after_each(monkeypatch, "UpdateTrail", act)
+    lab.aws.clear_calls()
+    done = lab.enforce()
+    assert "carries the tags of Terraform" in str(done.errors[-1])
+    assert [status for operation, status in statuses(done) if operation == "PutKeyPolicy"][1:] == ["not_attempted"]
+
+
+def test_a_rotation_that_is_put_back_stops_nothing(load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = load("fresh")
+    kms = lab.client("kms", HOME)
+    after_each(
+        monkeypatch, "EnableKeyRotation", lambda: [kms.disable_key_rotation(KeyId=key) for key in lab.keys(HOME)]
+    )
+    done = lab.enforce(seconds=30)
+    assert ("EnableKeyRotation of" in done.rotation_errors[0], done.is_enough) == (True, True)
