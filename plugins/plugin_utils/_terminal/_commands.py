@@ -5,11 +5,11 @@
 """The commands that the last lines show: each does for the same accounts and trails what its line says.
 
 A command has the inventory, the limit and the variables of the present one, and before it the profile and the region
-of the environment, which may have been typed for this run alone. Variables of others may be secrets, and
-ours, or those of the inventory, may depend on them: where there are any, the command is told in words. So is one after
-other options, some of which decide what the inventory says or who connects, one that
-a terminal would not show as it has to be typed, or that would have to be written anew around a template, and one after
-a playbook of others, which may have set variables itself.
+of the environment, and what names the inventory there: they may have been typed for this run alone. Variables of
+others may be secrets, and ours, or those of the inventory, may depend on them: where there are any, the command is told
+in words. So is one after other options, some of which decide what the inventory says or who connects, one that a
+terminal would not show as it has to be typed, or that would have to be written anew around a template, and one after a
+playbook of others, which may have set variables itself.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ _OF_NO_NAME = {"_raw_params": "a word without ="}
 _OF_A_PLAN = ("--check", "--diff")
 _GREEN = (f"{PREFIX}fail_on", "never")
 _ENVIRONMENT = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION")
+_NO_INVENTORY = "/etc/ansible/hosts"  # what Ansible reads where neither the environment nor its configuration names one
 # What else leads to the credentials of this run: secrets, or files that may be gone.
 _CREDENTIALS = (
     *("AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
@@ -140,7 +141,7 @@ def _typed(
     words = [word for place in typed_inventory(arguments) for word in ("-i", place)]
     words += [f"--limit={arguments['subset']}"] if arguments.get("subset") else []
     words += [word for variable in variables if variable for word in ("-e", variable)]
-    before = "".join(f"{name}={shlex.quote(os.environ[name])} " for name in _ENVIRONMENT if name in os.environ)
+    before = _environment(arguments)
     command = f"{before}ansible-playbook {PLAYBOOKS}{playbook} {shlex.join([*words, *more])}".strip()
     typed = [item for text in _extra_vars(arguments) if text[0] != "@" for item in _values(text).items()]
     others = sorted({_OF_NO_NAME.get(item[0], str(item[0])) for item in typed if not _is_of_ours(item)})
@@ -154,6 +155,14 @@ def _typed(
     without += sorted({str(item[0]) for item in typed if _is_of_ours(item) and not is_kept(item)})
     but = f", without {', '.join(without)}" if without else ""
     return f"{before}{PLAYBOOKS}{playbook} {own and f'{own} '}with the other arguments of this run{but}: {why}"
+
+
+def _environment(arguments: Mapping[str, Any]) -> str:
+    """Return what stands before a command: the profile, the region, and what names an inventory that was not typed."""
+    names = [*_ENVIRONMENT]
+    if not typed_inventory(arguments) and [*constants.DEFAULT_HOST_LIST] != [_NO_INVENTORY]:
+        names.append("ANSIBLE_INVENTORY" if "ANSIBLE_INVENTORY" in os.environ else "ANSIBLE_CONFIG")
+    return "".join(f"{name}={shlex.quote(os.environ[name])} " for name in names if name in os.environ)
 
 
 def _has_more_options(arguments: Mapping[str, Any]) -> bool:

@@ -33,7 +33,7 @@ display = Display()
 WIDTH = display.columns if sys.stdout.isatty() else 100
 
 # Of the last lines those that are copied as they are: they end in a command, or in the paths of files.
-_TO_COPY = re.compile(r"[A-Z][a-z]+ +(AWS_.* )?ansible-playbook |(Backup|Reports) | +The earlier backup ")
+_TO_COPY = re.compile(r"[A-Z][a-z]+ +((AWS|ANSIBLE)_.* )?ansible-playbook |(Backup|Reports) | +The earlier backup ")
 _MARGIN = 10
 
 # The callbacks whose output programs read: anything beside it would break it. That of `null` is none at all.

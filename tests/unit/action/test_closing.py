@@ -406,7 +406,10 @@ def test_the_last_lines_are_as_wide_as_a_table_but_for_what_is_copied(
     long = " ".join(["word"] * 30)
     whole = ["", "Run: 1 change.", *(f"{label} {long}" for label in ("Reports  ", "Backup   "))]
     whole += [f"{label}      ansible-playbook -e {long}" for label in ("Undo", "Next")]
-    whole += [f"Next      AWS_PROFILE='a b' AWS_REGION=x ansible-playbook -e {long}"]
+    whole += [
+        f"Next      {before} ansible-playbook -e {long}"
+        for before in ("AWS_PROFILE='a b' AWS_REGION=x", "ANSIBLE_INVENTORY=x")
+    ]
     _screen.Screen(no_log=False).end([*whole, f"Decide    {long}", f"Plan: {long}"])
     full, margin = " ".join(["word"] * 14), " " * 10
     assert capsys.readouterr().out.splitlines() == [

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from ansible import constants, context
 from ansible.cli.playbook import PlaybookCLI
+from ansible.config.manager import ConfigManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.utils.context_objects import CLIArgs
 from ansible.utils.display import Display
@@ -126,6 +127,30 @@ def test_a_command_is_for_the_profile_and_the_region_of_this_run(monkeypatch: py
     assert words.startswith(f"{typed} aws_baseline.cloudtrail.enforce with the other arguments of this run")
     monkeypatch.setenv("AWS_PROFILE", "a\x1bb")
     assert "they cannot be shown as they are typed" in next_command(PLAN, None, PLANNED)
+
+
+@pytest.mark.parametrize(
+    ("named", "config", "before"),
+    [
+        ("prod.yml", "inventory = other.yml", "ANSIBLE_INVENTORY=prod.yml "),
+        (None, "inventory = prod.yml", "ANSIBLE_CONFIG=prod.cfg "),
+        (None, "nocows = true", ""),
+    ],
+)
+def test_a_command_is_for_the_inventory_that_the_environment_names(
+    named: str | None, config: str, before: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be run for other accounts otherwise; the rest of a configuration says nothing of these."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ANSIBLE_CONFIG", "prod.cfg")
+    if named:
+        monkeypatch.setenv("ANSIBLE_INVENTORY", named)
+    Path("prod.cfg").write_text(f"[defaults]\n{config}\n", encoding="utf-8")
+    configured = ConfigManager().get_config_value("DEFAULT_HOST_LIST")
+    monkeypatch.setattr(constants, "DEFAULT_HOST_LIST", configured)
+    enforce = "ansible-playbook aws_baseline.cloudtrail.enforce"
+    assert next_command({**PLAN, "inventory": tuple(configured)}, None, PLANNED) == f"{before}{enforce}"
+    assert next_command({**PLAN, "inventory": ("/typed.yml",)}, None, PLANNED) == f"{enforce} -i /typed.yml"
 
 
 @pytest.mark.parametrize("name", ["ACCESS_KEY_ID", "SESSION_TOKEN", "WEB_IDENTITY_TOKEN_FILE", "CONFIG_FILE"])
