@@ -11,7 +11,7 @@ from ._coverage import narrowings
 from ._destination import passing_directory, refuse_one_place, unkept
 from ._formats import CIS_VERSIONS, DEFAULT_CIS_VERSION, FORMATS
 from ._html_changes import field_value
-from ._joined import JoinError, age, fail_without, joined_reports, left_out, unchecked
+from ._joined import JoinError, accounts_of, age, fail_without, joined_reports, left_out, unchecked
 from ._notes import Note, Tone, account_notes, finding_notes
 from ._previous import Previous, objects_of, previous_of, to_fetch
 from ._publish import publish

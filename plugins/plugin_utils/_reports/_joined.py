@@ -62,7 +62,7 @@ def fail_without(parts: Iterable[dict[str, Any]], audit: Mapping[str, Any], vari
     A job that ended before it wrote its report would otherwise leave a smaller audit, and a green one.
     """
     held = {row["account_id"] for row in audit["accounts"]}
-    lacking = sorted(_accounts_of(variables) - held)
+    lacking = sorted(accounts_of(variables) - held)
     for part in parts if lacking else ():
         reason = (
             f"The inventory has accounts that are in none of the reports: {', '.join(lacking)}. A job ended before it "
@@ -73,7 +73,7 @@ def fail_without(parts: Iterable[dict[str, Any]], audit: Mapping[str, Any], vari
 
 def unchecked(variables: Mapping[str, Any]) -> str:
     """Return the note that missing accounts cannot be detected, if the inventory lists none; else nothing."""
-    if _accounts_of(variables):
+    if accounts_of(variables):
         return ""
     return (
         "It is unknown whether an account is missing from the reports: the inventory has no accounts. Give the one "
@@ -81,7 +81,7 @@ def unchecked(variables: Mapping[str, Any]) -> str:
     )
 
 
-def _accounts_of(variables: Mapping[str, Any]) -> set[str]:
+def accounts_of(variables: Mapping[str, Any]) -> set[str]:
     """Return the accounts of the inventory: the hosts that are named by an id, as the plugin names all of them."""
     return {host for host in variables.get("groups", {}).get("all", ()) if _ACCOUNT_ID.fullmatch(host)}
 

@@ -16,7 +16,7 @@ from ansible import constants, context
 from ansible.utils.helpers import pct_to_int
 
 from ...module_utils._printable import count, first_of, unforeseen
-from .._reports import FORMATS, is_excepted, verdict_words
+from .._reports import FORMATS, accounts_of, is_excepted, verdict_words
 from ._commands import (
     PREFIX,
     credentials,
@@ -115,12 +115,11 @@ def _enforced(
 
 
 def _left_out(arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> Iterator[str]:
-    """Yield that a playbook of ours read this host alone, where an inventory has others; joining reads reports."""
-    groups = variables.get("groups", {})
-    others = {*groups.get("all", ())} - {"localhost"}
-    if others and our_playbook(arguments) not in ("", "join") and not variables.get(f"{PREFIX}hosts"):
-        chosen = _OF_ACCOUNTS if groups.get(_OF_ACCOUNTS) else "all"
-        yield f"Left out  {count(len(others), 'host')} of the inventory: take them in with -e {PREFIX}hosts={chosen}"
+    """Yield that a playbook of ours read this host alone, where an inventory has accounts; joining reads reports."""
+    others, is_chosen = accounts_of(variables), variables.get(f"{PREFIX}hosts") or arguments.get("subset")
+    if others and our_playbook(arguments) not in ("", "join") and not is_chosen:
+        chosen = _OF_ACCOUNTS if variables["groups"].get(_OF_ACCOUNTS) else "all"
+        yield f"Left out  {count(len(others), 'account')} of the inventory: take them in with -e {PREFIX}hosts={chosen}"
 
 
 def _compared(comparison: Mapping[str, Any] | None) -> Iterator[str]:

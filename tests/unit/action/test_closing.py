@@ -354,28 +354,36 @@ def test_where_nothing_is_for_an_enforcement_the_audit_says_who_has_to_act(monke
         assert (closing_lines(told, {"failing": 0}, [], {}, is_plan=False)[-1] == owners) is is_said
 
 
+LEFT_OUT: dict[str, Any] = {"groups": {"all": [ONE, TWO, "localhost"]}}
+
+
 @pytest.mark.parametrize(
     ("variables", "playbook", "hosts"),
     [
-        ({"groups": {"all": ["localhost", "a", "b"]}}, "aws_baseline.cloudtrail.audit", "all"),
-        ({"groups": {"all": ["a", "b"], "aws_accounts": []}}, "aws_baseline.cloudtrail.audit", "all"),
-        ({"groups": {"all": ["a", "b"], "aws_accounts": ["a"]}}, "aws_baseline.cloudtrail.audit", "aws_accounts"),
-        ({"groups": {"all": ["a", "b"]}, "cloudtrail_kms_hosts": "all"}, "aws_baseline.cloudtrail.audit", ""),
-        ({"groups": {"all": ["a", "b"]}}, "site.yml", ""),
-        ({"groups": {"all": ["a", "b"]}}, "aws_baseline.cloudtrail.join", ""),
-        ({"groups": {"all": ["a", "b"]}}, "aws_baseline.cloudtrail.join.yml", ""),
-        ({"groups": {"all": ["localhost"]}}, "aws_baseline.cloudtrail.audit", ""),
+        (LEFT_OUT, "aws_baseline.cloudtrail.audit", "all"),
+        ({"groups": {"all": [ONE, TWO], "aws_accounts": []}}, "aws_baseline.cloudtrail.audit", "all"),
+        (
+            {"groups": {"all": [ONE, TWO, "server"], "aws_accounts": [ONE, TWO]}},
+            "aws_baseline.cloudtrail.audit",
+            "aws_accounts",
+        ),
+        ({**LEFT_OUT, "cloudtrail_kms_hosts": "all"}, "aws_baseline.cloudtrail.audit", ""),
+        (LEFT_OUT, "site.yml", ""),
+        (LEFT_OUT, "aws_baseline.cloudtrail.join", ""),
+        (LEFT_OUT, "aws_baseline.cloudtrail.join.yml", ""),
+        ({"groups": {"all": ["localhost", "server"]}}, "aws_baseline.cloudtrail.audit", ""),
     ],
 )
 def test_who_forgets_to_name_hosts_is_told(
     variables: dict[str, Any], playbook: str, hosts: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(context, "CLIARGS", {"args": (playbook,)})
     told = {"ansible_facts": {"cloudtrail_kms": {**audit(bare(ONE)), "summary": {"non_compliant": 0}}}}
-    _first, outcome, *others = closing_lines(told, {"failing": 1}, [], variables, is_plan=False)
-    assert outcome.startswith("Failing   1 of 1 account; ")
-    said = f"Left out  2 hosts of the inventory: take them in with -e cloudtrail_kms_hosts={hosts}"
-    assert [line for line in others if line.startswith("Left out")] == ([said] if hosts else [])
+    said = f"Left out  2 accounts of the inventory: take them in with -e cloudtrail_kms_hosts={hosts}"
+    for limit in (None, "localhost"):  # under a limit, naming hosts would take in nobody else
+        monkeypatch.setattr(context, "CLIARGS", {"args": (playbook,), "subset": limit})
+        _first, outcome, *others = closing_lines(told, {"failing": 1}, [], variables, is_plan=False)
+        assert outcome.startswith("Failing   1 of 1 account; ")
+        assert [line for line in others if line.startswith("Left out")] == ([said] if hosts and not limit else [])
 
 
 def test_of_joined_reports_nothing_is_to_be_decided(monkeypatch: pytest.MonkeyPatch) -> None:
