@@ -101,7 +101,7 @@ class ActionModule(ActionBase):
         """
         result = with_made(self._run_module(run_options, hosts, options, variables, screen), run_options["made"])
         if run_options["variables"]:
-            result = result_by_variables(result, is_limited=bool(variables.get("ansible_limit")))
+            result = result_by_variables(result, variables)
         audit = result.get("ansible_facts", {}).get("cloudtrail_kms")
         if audit is None and "before" not in result:
             return result

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...module_utils._model import named_options
 from ...module_utils._options import audit_spec, of_options, own_spec
+from .._reports import accounts_of
 from ._screen import text_of
 from ._table import not_entered
 
@@ -23,11 +24,13 @@ _ALLOW = "Allow the caller "
 _NAMED = re.compile(rf"\bthe option ({'|'.join(audit_spec() | own_spec())})\b")
 
 
-def result_by_variables(result: Mapping[str, Any], *, is_limited: bool = False) -> dict[str, Any]:
+def result_by_variables(result: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
     """Return the result of a module with variables in what it refuses, warns of and finds, and in why it failed.
 
-    `is_limited` says that hosts are left out: one of them may own what could not be read.
+    `variables` are those of the task. An account that a limit leaves out may own what could not be read.
     """
+    left_out = accounts_of(variables).difference(variables.get("ansible_play_hosts_all", ()))
+    is_limited = bool(variables.get("ansible_limit") and left_out)
     found, of_warnings = _failure_by_variables(result), result.get("warning_settings", {})
     for name in ("warnings", "run_warnings"):
         if name in result:

@@ -148,10 +148,15 @@ def test_a_bucket_may_be_of_an_account_that_a_limit_leaves_out(capsys: pytest.Ca
     assert to_do(BUCKET, is_limited=True).startswith(leaving)
     assert to_do(KEYS, is_limited=True) == KEYS["remediation"]
     told = facts_of(audit(account("unknown", trail("main", "unknown", BUCKET))))
-    run(told, variables=PREFIX, task_vars={"ansible_limit": "one"})
-    assert leaving in " ".join(capsys.readouterr().out.split())
-    run(told, variables=PREFIX)
-    assert leaving not in " ".join(capsys.readouterr().out.split())
+    both = {"groups": {"all": ["localhost", OWNER, "2" * 12]}}
+    for limit, hosts, is_said in (
+        (OWNER, [OWNER], True),
+        (None, [OWNER], False),
+        ("all", [OWNER, "2" * 12], False),  # which leaves out a host that is no account
+    ):
+        task_vars = {**both, "ansible_limit": limit, "ansible_play_hosts_all": hosts}
+        run(told, variables=PREFIX, task_vars=task_vars)
+        assert (leaving in " ".join(capsys.readouterr().out.split())) is is_said
 
 
 def test_who_was_not_entered_comes_first_and_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
