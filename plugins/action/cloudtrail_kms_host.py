@@ -12,7 +12,6 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleTemplateError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
-from ansible.utils.vars import load_extra_vars
 
 from ..module_utils._printable import printable
 from ..plugin_utils._hosts import (
@@ -50,7 +49,7 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         try:
             play = self._task.get_play()
-            refuse_unseen(variables, {*play.vars, *load_extra_vars(self._loader)})
+            refuse_unseen(play, variables, self._templar)
             names = _checked(self._task.args)["names"]
             if names:
                 refuse_unknown(variables)

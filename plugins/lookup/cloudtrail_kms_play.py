@@ -30,6 +30,7 @@ options:
 """
 
 EXAMPLES = r"""
+# As in the playbook audit of this collection. In your own play write the hosts themselves.
 - name: Audit the encryption of CloudTrail trails
   hosts: "{{ query('aws_baseline.cloudtrail.cloudtrail_kms_play', 'hosts') }}"
   gather_facts: false
@@ -50,7 +51,7 @@ _list:
 from typing import Any
 
 from ansible import context
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
 from ..module_utils._printable import printable
@@ -71,4 +72,4 @@ class LookupModule(LookupBase):
                 return [most_failures(known, self._templar)]
             return patterns(self.get_option("hosts"), known, self._templar, self._loader, context.CLIARGS)
         except (HostsError, VariablesError) as error:
-            raise AnsibleError(printable(str(error))) from None
+            raise AnsibleLookupError(printable(str(error))) from None

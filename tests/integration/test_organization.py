@@ -191,6 +191,18 @@ def test_no_host_is_no_success(scenario: str, hosts: Any, limit: str, organizati
     assert "DescribeTrails" not in {call["action"] for call in played.calls}
 
 
+def test_a_value_that_a_play_and_its_tasks_see_in_two_ways_is_refused(organization: Organization) -> None:
+    folder = organization.folder / "group_vars"
+    folder.mkdir()
+    (folder / "all.yml").write_text("targets: aws_accounts\n", encoding="utf-8")
+    imported = {"import_playbook": AUDIT, "vars": {"cloudtrail_kms_hosts": "{{ targets | default('localhost') }}"}}
+    site = organization.folder / "site.yml"
+    site.write_text(yaml.safe_dump([imported]), encoding="utf-8")
+    played = organization.play(str(site), cloudtrail_kms_fail_on="never", cloudtrail_kms_hosts=None)
+    assert played.code != 0
+    assert "The play does not see cloudtrail_kms_hosts as its tasks do" in " ".join(played.printed.split())
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "place"),
     [
@@ -207,7 +219,7 @@ def test_what_the_play_does_not_see_is_no_variable_that_is_not_set(
     folder.mkdir()
     (folder / f"{place}.yml").write_text(yaml.safe_dump({variable: value}), encoding="utf-8")
     given: dict[str, Any] = {"cloudtrail_kms_hosts": None if variable == "cloudtrail_kms_hosts" else "localhost"}
-    played = organization.play(ENFORCE, "--check", cloudtrail_kms_fail_on="never", **given)
+    played = organization.play(ENFORCE, cloudtrail_kms_fail_on="never", **given)
     assert played.code != 0
     assert f"The play does not see {variable}" in " ".join(played.printed.split())
     assert "DescribeTrails" not in {call["action"] for call in played.calls}

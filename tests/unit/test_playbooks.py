@@ -76,7 +76,9 @@ class TestTheLinesOfAPlay:
             ("hosts", "some:!two", ["some:!two"]),
             ("hosts", ["one", ["two", "three"]], ["one", "two", "three"]),
             ("serial", "7", ["7"]),
+            ("hosts", '["one", "two"]', ["one", "two"]),
             ("serial", [1, "50%"], [1, "50%"]),
+            ("serial", '[1, "50%"]', [1, "50%"]),
             ("max_fail_percentage", 0, 0),
         ],
     )
@@ -101,6 +103,16 @@ class TestTheLinesOfAPlay:
     def test_batches_of_another_form_are_refused(self, batches: Any) -> None:
         why = self.refused("serial", cloudtrail_kms_serial=batches, ansible_check_mode=True)
         assert "cloudtrail_kms_serial is a number of hosts, a percentage of them, or a list of these, not" in why
+
+    @pytest.mark.parametrize("percentage", ["abc", "", -1, 101, "nan", [1], True])
+    def test_a_percentage_of_another_form_is_refused(self, percentage: Any) -> None:
+        given = {"cloudtrail_kms_max_fail_percentage": percentage, "ansible_check_mode": True}
+        why = self.refused("max_fail_percentage", **given)
+        assert "cloudtrail_kms_max_fail_percentage is a number from 0 to 100, not" in why
+
+    def test_a_syntax_check_needs_no_inventory(self) -> None:
+        self.arguments["syntax"] = True
+        assert self.line("hosts", cloudtrail_kms_hosts="aws_accounts") == ["aws_accounts"]
 
     @pytest.mark.parametrize("hosts", ["nobody", "", " ", [], "one:!all", "one:&two"])
     def test_no_host_is_refused(self, hosts: Any) -> None:
@@ -140,4 +152,6 @@ class TestTheLinesOfAPlay:
                 "hosts", playbook
             )
         self.arguments |= {"skip_tags": ("all", "other"), "start_at_task": "Audit the trails"}
+        assert self.line("hosts", playbook) == ["localhost"]  # in a playbook of others it may be a task before ours
+        self.arguments["args"] = ("aws_baseline.cloudtrail.audit",)
         assert "--start-at-task Audit the trails skips tasks" in self.refused("hosts", playbook)

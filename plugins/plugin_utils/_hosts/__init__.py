@@ -9,7 +9,7 @@ from __future__ import annotations
 from ._host_accounts import HostAccount, HostsError, by_use, refuse_slice, refuse_strategy
 from ._judgement import failing_accounts, judge, last_read, leave, part_of, parts_of_hosts, with_made
 from ._module_call import audit_of_unused, complete, options_of_module, reported_on
-from ._play import batches, most_failures, patterns
+from ._play import batches, most_failures, patterns, refuse_unseen
 from ._reached import accounts_of_run, mark, turn
 from ._request import read_request, refuse_wrong_values
 from ._run_options import (
@@ -23,4 +23,4 @@ from ._run_options import (
 )
 from ._sealed import SealError
 from ._selection import Selection, SelectionError, host_variables, kept_accounts, select, select_by_tags
-from ._variables import PREFIX, SPEC, VariablesError, options, refuse_unknown, refuse_unseen
+from ._variables import PREFIX, SPEC, VariablesError, options, refuse_unknown

@@ -13,11 +13,13 @@ from typing import Any
 from ansible.inventory.manager import InventoryManager
 
 from ._host_accounts import HostsError
-from ._variables import PREFIX, VariablesError, come_to
+from ._variables import PREFIX, VariablesError, come_to, from_json
 
 _BATCH = re.compile(r"[0-9]+%?")
+_PERCENTAGE = re.compile(r"(100|[0-9]{1,2}(\.[0-9]+)?)%?")
 _ALL_AT_ONCE = ["100%"]
 _NEVER_TOO_MANY = 100
+_OURS = "aws_baseline.cloudtrail."
 # With these a run leaves out tasks that are tagged always.
 _SKIPPING = ("always", "tagged")
 
@@ -29,23 +31,52 @@ def patterns(
 
     `arguments` are those of ansible-playbook. Raises HostsError where they leave no host, or no task.
     """
-    chosen = pattern or come_to(f"{PREFIX}hosts", variables, templar)
-    wanted = ["localhost"] if chosen is None else [text for each in _flat(chosen) if (text := str(each).strip())]
+    wanted = [pattern] if pattern else _chosen(variables, templar)
+    if arguments.get("syntax"):
+        return wanted  # nothing is audited, and no inventory need be there
     limit = arguments.get("subset")
     nobody = ", so no account would be audited."
     if not _left(wanted, limit, variables, loader):
         within = f" within --limit {limit}" if limit else ""
         raise HostsError(
-            f"The inventory has no host {','.join(wanted)}{within}{nobody} If a warning above says that an inventory "
-            "could not be read or parsed, fix that first: check that the file is there, and that the name of one for "
-            f"the plugin aws_accounts ends in aws_accounts.yml. Else correct {PREFIX}hosts or --limit."
+            f"The inventory has no host {','.join(wanted) or '(none is named)'}{within}{nobody} If a warning above "
+            "says that an inventory could not be read or parsed, fix that first: check that the file is there, and "
+            f"that the name of one for the plugin aws_accounts ends in aws_accounts.yml. Else correct {PREFIX}hosts or "
+            "--limit."
         )
     if skipped := set(_SKIPPING).intersection(arguments.get("skip_tags") or ()):
         raise HostsError(f"--skip-tags {','.join(sorted(skipped))} skips every task{nobody} Run it without.")
-    # Where Ansible finds no such task, it runs none and ends green.
-    if task := arguments.get("start_at_task"):
+    # Where Ansible finds no such task, it runs none and ends green. A playbook of others may have it before ours.
+    task, (playbook, *others) = arguments.get("start_at_task"), arguments.get("args") or ("",)
+    if task and playbook.startswith(_OURS) and not others:
         raise HostsError(f"--start-at-task {task} skips tasks of the role{nobody} Run it without.")
     return wanted
+
+
+def refuse_unseen(play: Any, variables: Mapping[str, Any], templar: Any) -> None:
+    """Raise VariablesError where a playbook of ours has taken another value than a variable has for its tasks.
+
+    A play chooses its hosts before it reads the variables of any host or group. In check mode it has one batch anyway.
+    """
+    for variable in variables.get("__cloudtrail_kms_of_the_play", ()):
+        name = variable.removeprefix(PREFIX)
+        wanted = {"hosts": _chosen, "serial": batches, "max_fail_percentage": _percentage}[name](variables, templar)
+        if [*map(str, _flat([getattr(play, name)]))] != [*map(str, wanted)]:
+            raise VariablesError(
+                f"The play does not see {variable} as its tasks do, since it chooses its hosts before it reads the "
+                "variables of any host or group. Set it with -e, or among the vars of import_playbook, to a value that "
+                "needs none of these."
+            )
+
+
+def _percentage(variables: Mapping[str, Any], templar: Any) -> list[float]:
+    return [float(str(most_failures(variables, templar)).rstrip("%"))]
+
+
+def _chosen(variables: Mapping[str, Any], templar: Any) -> list[str]:
+    """Return the patterns of cloudtrail_kms_hosts, or localhost."""
+    chosen = from_json(come_to(f"{PREFIX}hosts", variables, templar), "list")
+    return ["localhost"] if chosen is None else [text for each in _flat(chosen) if (text := str(each).strip())]
 
 
 def _flat(value: Any) -> list[Any]:
@@ -68,7 +99,7 @@ def batches(variables: Mapping[str, Any], templar: Any) -> list[Any]:
 
     Raises VariablesError where it is none that Ansible takes; it would take that for a fault of its own.
     """
-    value = come_to(f"{PREFIX}serial", variables, templar)
+    value = from_json(come_to(f"{PREFIX}serial", variables, templar), "list")
     sizes = value if isinstance(value, list) else [value]
     if value is not None and not (sizes and all(_BATCH.fullmatch(str(size)) for size in sizes)):
         raise VariablesError(
@@ -79,6 +110,11 @@ def batches(variables: Mapping[str, Any], templar: Any) -> list[Any]:
 
 
 def most_failures(variables: Mapping[str, Any], templar: Any) -> Any:
-    """Return the percentage of cloudtrail_kms_max_fail_percentage, in check mode and where it is not set all."""
+    """Return the percentage of cloudtrail_kms_max_fail_percentage, in check mode and where it is not set all.
+
+    Raises VariablesError where it is none.
+    """
     value = come_to(f"{PREFIX}max_fail_percentage", variables, templar)
+    if value is not None and not _PERCENTAGE.fullmatch(str(value)):
+        raise VariablesError(f"{PREFIX}max_fail_percentage is a number from 0 to 100, not {value}.")
     return _NEVER_TOO_MANY if value is None or variables.get("ansible_check_mode") else value

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
@@ -142,19 +142,6 @@ def refuse_unknown(names: Iterable[str]) -> None:
         raise VariablesError(f"{messages} (The prefix {PREFIX} is reserved.)")
 
 
-def refuse_unseen(variables: Mapping[str, Any], seen: Container[str]) -> None:
-    """Raise VariablesError for a variable of a playbook of ours that only its tasks see, such as one of group_vars.
-
-    `seen` are those that the lines of the play see as well: it names its hosts before it has the variables of any.
-    """
-    of_the_play = variables.get("__cloudtrail_kms_of_the_play", ())
-    if unseen := [name for name in of_the_play if variables.get(name) is not None and name not in seen]:
-        raise VariablesError(
-            f"The play does not see {' and '.join(unseen)}, as it chooses its hosts before it reads the variables of "
-            "any host or group. Set it with -e, or among the vars of import_playbook."
-        )
-
-
 def _meant(name: str) -> str:
     near = list(dict.fromkeys(_nearest(name.removeprefix(PREFIX))))[:3]
     if not near:
@@ -246,7 +233,9 @@ def _checked(
         for name, spec in specs.items()
     }
     prefixed = {f"{prefix}{name}": value for name, value in values.items() if value is not None}
-    parsed = {name: _parsed(value, plain[name]["type"]) if name in plain else value for name, value in prefixed.items()}
+    parsed = {
+        name: from_json(value, plain[name]["type"]) if name in plain else value for name, value in prefixed.items()
+    }
     one_of = [[prefix + name for name in names] for names in needs]
     checked = ArgumentSpecValidator(plain, required_one_of=one_of).validate(parsed)
     if checked.error_messages:
@@ -263,7 +252,7 @@ def _nested(value: Any, spec: Mapping[str, Any], prefix: str) -> Any:
     return _checked(value, spec["options"], prefix, spec.get("required_one_of", ()))
 
 
-def _parsed(value: object, kind: str) -> object:
+def from_json(value: object, kind: str) -> object:
     """Return the list or dictionary that a text is in JSON, as surveys and -e name=value give it."""
     if isinstance(value, str) and value.lstrip().startswith({"list": "[", "dict": "{"}.get(kind, "\0")):
         with suppress(ValueError):
