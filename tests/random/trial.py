@@ -25,6 +25,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backups
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import AccountVerdict, assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Trail, TrailStatus
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _audit as _audit_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _enforce as _enforce_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Task
@@ -244,6 +245,8 @@ def differences(planned: Outcome | str, done: Outcome | str, **others: Collectio
     if done.errors:
         yield f"check mode foresees nothing of: {done.errors}"
         return
+    if _shows_more(planned, done):
+        return
     for name in ("refusals", "warnings"):
         if sorted(map(str, getattr(planned, name))) != sorted(map(str, getattr(done, name))):
             yield f"{name} of check mode: {getattr(planned, name)}, of the run: {getattr(done, name)}"
@@ -251,6 +254,20 @@ def differences(planned: Outcome | str, done: Outcome | str, **others: Collectio
     for name in one:
         if one[name] != other[name]:
             yield f"{name} of check mode and run differ: {first_difference(one[name], other[name])}"
+
+
+def _shows_more(planned: Outcome, done: Outcome) -> bool:
+    """Whether a delivery has failed since in another way than before, of a trail that check mode left unknown."""
+    if not (planned.after and done.after):
+        return False
+    was = {each.trail.arn: _error(each.trail) for each in planned.before.trails}
+    unknown = {each.trail.arn for each in planned.after.trails if each.verdict == "unknown"}
+    now = {each.trail.arn: _error(each.trail) for each in done.after.trails}
+    return any(now.get(arn) not in (None, was.get(arn)) for arn in unknown)
+
+
+def _error(trail: Trail) -> str | None:
+    return trail.status.latest_delivery_error if isinstance(trail.status, TrailStatus) else None
 
 
 def losses(before: State, after: State) -> Iterator[str]:
