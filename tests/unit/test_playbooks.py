@@ -52,13 +52,13 @@ class TestTheLinesOfAPlay:
         monkeypatch.setattr(context, "CLIARGS", self.arguments)
 
     def line(self, keyword: str, playbook: str = "enforce.yml", **given: Any) -> Any:
-        """What a line of a play comes to with these variables."""
+        """Return the value of a line of a play with these variables."""
         variables = {"ansible_check_mode": False, "groups": INVENTORY, **given}
         line = plays(playbook)[-1][keyword]
         return Templar(DataLoader(), variables=variables).template(trust_as_template(line))
 
     def refused(self, keyword: str, playbook: str = "enforce.yml", **given: Any) -> str:
-        """Why a line comes to nothing."""
+        """Return the error that a line of a play raises."""
         with pytest.raises(AnsibleError) as refused:
             self.line(keyword, playbook, **given)
         return str(refused.value)

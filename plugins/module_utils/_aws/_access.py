@@ -18,8 +18,7 @@ from functools import partial
 from itertools import count
 from typing import Any, TypeVar
 
-from .._model import ReadError, next_step
-from .._next_steps import STEPS
+from .._next_steps import STEPS, ReadError, next_step
 from .._permissions import iam_action
 from .._scope import Role
 from .._version import VERSION

@@ -177,9 +177,6 @@ def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
     verdict = min((account["verdict"] for account in accounts), key=_ORDER.__getitem__, default="not_applicable")
     generated_at = datetime.fromisoformat(audit["generated_at"]).astimezone(timezone.utc)
     control = cis_controls(RULES["trail_has_kms_key"].frameworks, cis_version)
-    levels = _levels(trails)
-    rules = tuple(_rule_lines(trails, levels))
-    not_asked = _not_asked(accounts, trails)
     return Page(
         generated_at=generated_at,
         collection_version=audit["collection_version"],
@@ -193,18 +190,27 @@ def page(audit: Mapping[str, Any], *, cis_version: str) -> Page:
         comparison=_comparison(audit.get("comparison")),
         enforcement=enforcement(audit),
         totals=tuple(_totals(accounts, trails, control)),
-        columns=tuple(rule.name for rule in rules),
-        rules=tuple(sorted((rule for rule in rules if rule.found), key=_worst)),
-        passed=tuple(_quiet(rules, passed=True)),
-        not_judged=tuple(_quiet(rules, passed=False, but=set().union(*not_asked.values()))),
-        not_asked=not_asked,
-        levels=levels,
+        **_by_rule(accounts, trails),
         entries=entries,
         exceptions=tuple(_exceptions(entries, generated_at.date())),
         old_keys=tuple(_noted(accounts, "quiet")),
         not_read=tuple(_noted(accounts, "unknown")),
         controls=tuple(_controls(trails, cis_version)),
     )
+
+
+def _by_rule(accounts: Sequence[Mapping[str, Any]], trails: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the fields of a page that are about rules."""
+    levels, not_asked = _levels(trails), _not_asked(accounts, trails)
+    rules = tuple(_rule_lines(trails, levels))
+    return {
+        "columns": tuple(rule.name for rule in rules),
+        "rules": tuple(sorted((rule for rule in rules if rule.found), key=_worst)),
+        "passed": tuple(_quiet(rules, passed=True)),
+        "not_judged": tuple(_quiet(rules, passed=False, but=set().union(*not_asked.values()))),
+        "not_asked": not_asked,
+        "levels": levels,
+    }
 
 
 def _comparison(comparison: Mapping[str, Any] | None) -> Comparison | None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""No test here depends on the environment of whoever runs it."""
+"""The tests here run without your AWS variables."""
 
 from __future__ import annotations
 

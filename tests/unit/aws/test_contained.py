@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whatever nobody foresaw while the buckets of a sweep are read ends one account, and none waits for it forever."""
+"""An unforeseen error while a sweep reads buckets fails one account, and no other account waits for it forever."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def foreseen(before: Snapshot, after: Snapshot, *changes: Change) -> Outcome:
 
 
 def told(account: str, **outcomes: Outcome) -> AccountVerdict:
-    """What is told of an account of the run."""
+    """Return the part of the result about one account."""
     named = {outcome.before.snapshot.account_id: outcome for outcome in outcomes.values()}
     after = as_owners_leave_them(RunOutcome((), named), Run(Task()))[account].after
     assert after is not None
@@ -102,7 +102,7 @@ def test_a_key_is_as_the_first_who_uses_it_changes_it_for_all_who_have_it() -> N
 
 @pytest.mark.parametrize(("policy", "error"), [(LACKING, None), (build.KEY.policy, "AccessDenied")])
 def test_an_error_is_set_aside_where_another_account_removes_what_explains_it(policy: str, error: str | None) -> None:
-    """Check mode is told of what the other does; a run reads the account again, and AWS may show the error still."""
+    """Check mode predicts what the other account does. A run reads again, and AWS may still show the old error."""
     status = TrailStatus(is_logging=True, latest_delivery_error="AccessDenied")
     before = build.snapshot({"status": status}, {"policy": policy})
     key = before.keys[build.KEY.arn]

@@ -104,7 +104,7 @@ def test_whom_this_run_would_let_in_itself_is_trusted(statement: Any, settings: 
 def test_a_key_that_names_others_of_its_account_than_this_run_is_not_adopted(
     statement: Any, settings: Settings, key: dict[str, Any]
 ) -> None:
-    """Whoever planted it in the account could name themselves, and so decrypt the logs and administer the key."""
+    """The person who planted the key could otherwise decrypt the logs and administer the key."""
     planned = adopting(statement, settings=settings, **key)
     (refused,) = map(str, planned.refusals)
     assert (
