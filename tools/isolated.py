@@ -9,6 +9,7 @@ Usage: python -I tools/isolated.py COMMAND [ARGUMENT ...]
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping
@@ -65,7 +66,9 @@ def make_home(user_home: Path) -> None:
     pip = user_home / ".config" / "pip"
     kept = HOME / ".config" / "pip"
     if pip.is_dir() and not kept.exists():
-        kept.symlink_to(pip)
+        kept.unlink(missing_ok=True)  # a link to a folder that is gone
+        with contextlib.suppress(FileExistsError):  # make starts two of us at the same time
+            kept.symlink_to(pip)
 
 
 def main() -> None:
