@@ -73,9 +73,8 @@ def make_home(user_home: Path) -> None:
 
 def main() -> None:
     make_home(Path.home())
-    environment = isolated(os.environ)
     os.chdir(ROOT)
-    os.execvpe(sys.argv[1], sys.argv[1:], environment)
+    os.execvpe(sys.argv[1], sys.argv[1:], isolated(os.environ))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@
 
 # Mutation testing of the key-policy engine: change it in a thousand small ways, and see that its tests notice.
 # Takes half an hour to an hour of one core, so it is no part of `make test`. Prints the survivors, which
-# docs/internals/proofs.md explains, and fails when less than 90 % are killed. Run it alone: mutmut ends a process by its
-# id after a time (mutmut/workers/timeout.py), and by then the id may be that of another run.
+# docs/internals/proofs.md explains, and fails when less than 90 % are killed. mutmut ends a process by its id after a time
+# (mutmut/workers/timeout.py), and by then the id may be that of another run: `unshare -pf --mount-proc` keeps it apart.
 
 set -eu
 root=$PWD

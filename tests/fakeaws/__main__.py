@@ -19,6 +19,7 @@ from tests.fakeaws import scenario
 from tests.fakeaws.engine import Engine
 from tests.fakeaws.server import FakeAwsServer
 from tests.fakeaws.switches import Switches
+from tests.fakeaws.world import DEFAULT_REGIONS
 
 
 def main() -> int:
@@ -27,7 +28,7 @@ def main() -> int:
     if options.list:
         return _list()
     try:
-        engine = Engine(options.scenario, _switches(options))
+        engine = Engine(options.scenario, _switches(options), options.regions.split(","))
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
@@ -43,6 +44,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="0 (default) takes a free one")
     parser.add_argument("--scenario", default="healthy", help="a name from --list, or the path of a file")
     parser.add_argument("--latency-ms", type=float, default=0, help="how long every call takes at least")
+    regions = "the enabled ones of accounts that name none, by default those of AWS; each is a call of every audit"
+    parser.add_argument("--regions", default=",".join(DEFAULT_REGIONS), help=regions)
     parser.add_argument("--log", type=Path, help="a file that gets a line of JSON for every call")
     parser.add_argument("--list", action="store_true", help="list the scenarios and stop")
     return parser.parse_args()

@@ -38,10 +38,21 @@ class FakeAws:
         self.scenario: dict[str, Any] = self._control("GET", "scenario")
 
     @classmethod
-    def start(cls, scenario: str, *, latency_ms: float = 0, log: str | None = None, port: int = 0) -> FakeAws:
-        """Start a server with a scenario (its name, or the path of a file); RuntimeError if it does not come up."""
-        command = [sys.executable, "-m", "tests.fakeaws", "--port", str(port), "--scenario", scenario]
-        command += ["--latency-ms", str(latency_ms), *(["--log", log] if log else [])]
+    def start(cls, scenario: str, *options: str, latency_ms: float = 0) -> FakeAws:
+        """Start a server with a scenario (its name, or the path of a file); RuntimeError if it does not come up.
+
+        `options` are those of `python -m tests.fakeaws`, such as `--regions`.
+        """
+        command = [
+            sys.executable,
+            "-m",
+            "tests.fakeaws",
+            "--scenario",
+            scenario,
+            "--latency-ms",
+            str(latency_ms),
+            *options,
+        ]
         # A file, not a pipe: nobody reads the errors of a server that runs well, and a full pipe would block it.
         with TemporaryFile("w+", encoding="utf-8") as errors:
             process = subprocess.Popen(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 
 from tests.fakeaws import dispatch, moto_app, scenario, wire
 from tests.fakeaws.access import iam_action
@@ -16,7 +17,7 @@ from tests.fakeaws.rules.delivery import settle
 from tests.fakeaws.rules.history import record_write
 from tests.fakeaws.switches import Fault, Switches
 from tests.fakeaws.wire import Answer, Call, HttpReply, HttpRequest
-from tests.fakeaws.world import Identity, World
+from tests.fakeaws.world import DEFAULT_REGIONS, Identity, World
 
 
 class ConnectionLostError(Exception):
@@ -26,15 +27,16 @@ class ConnectionLostError(Exception):
 class Engine:
     """The fake AWS without its HTTP server. Calls are answered one at a time, waiting is done aside."""
 
-    def __init__(self, scenario_name: str, switches: Switches) -> None:
+    def __init__(self, scenario_name: str, switches: Switches, regions: Sequence[str] = DEFAULT_REGIONS) -> None:
         self.switches = switches
+        self._regions = regions
         self._lock = threading.Lock()
-        self.world: World = scenario.load(scenario_name)
+        self.world: World = scenario.load(scenario_name, regions)
 
     def reset(self, scenario_name: str) -> None:
         """Another scenario, an empty call log, no faults."""
         with self._lock:
-            self.world = scenario.load(scenario_name)
+            self.world = scenario.load(scenario_name, self._regions)
         self.switches.clear()
 
     def handle(self, request: HttpRequest) -> HttpReply:

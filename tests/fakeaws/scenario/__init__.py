@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.fakeaws.scenario.build import build
 from tests.fakeaws.scenario.spec import Scenario, parse
-from tests.fakeaws.world import World
+from tests.fakeaws.world import DEFAULT_REGIONS, World
 
 FOLDER = Path(__file__).parent.parent / "scenarios"
 
@@ -30,6 +31,6 @@ def read(name_or_path: str) -> Scenario:
     return parse(path.stem, path.read_text(encoding="utf-8"))
 
 
-def load(name_or_path: str) -> World:
-    """Forget everything and build the scenario."""
-    return build(read(name_or_path))
+def load(name_or_path: str, regions: Sequence[str] = DEFAULT_REGIONS) -> World:
+    """Forget everything and build the scenario; the Regions are those of accounts that name none."""
+    return build(read(name_or_path), regions)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -36,8 +37,11 @@ _DAY = 86400.0
 _STALE = 3 * _DAY  # how long a trail that is broken from the start has not delivered
 
 
-def build(scenario: Scenario) -> World:
-    """Forget what was there and build the scenario; ValueError if it contradicts itself."""
+def build(scenario: Scenario, regions: Sequence[str]) -> World:
+    """Forget what was there and build the scenario; ValueError if it contradicts itself.
+
+    `regions` are the enabled ones of each account that names none.
+    """
     store.reset()
     world = World(
         name=scenario.name,
@@ -47,7 +51,7 @@ def build(scenario: Scenario) -> World:
         delivery_interval=scenario.delivery_interval,
     )
     for account in scenario.accounts:
-        _add_account(world, account)
+        _add_account(world, replace(account, regions=account.regions or tuple(regions)))
     _add_organization(world, scenario)
     _add_roles(world, scenario)
     for label, bucket in scenario.buckets.items():

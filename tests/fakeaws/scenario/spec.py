@@ -14,7 +14,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import yaml
 
-from tests.fakeaws.world import DEFAULT_REGIONS, DeliveryFailure
+from tests.fakeaws.world import DeliveryFailure
 
 PolicySpec: TypeAlias = str | Mapping[str, Any]
 RuleSpec: TypeAlias = str | Mapping[str, Any]
@@ -26,8 +26,8 @@ _Spec = TypeVar("_Spec")
 class AccountSpec:
     """An account and what its administrator may do; the first one is the one that a client speaks for.
 
-    `ou` is where it stands in the organization, such as `Workloads/Production`; empty is the root. `scp` is a service
-    control policy of it, for SimulatePrincipalPolicy.
+    `ou` is where it stands in the organization, such as `Workloads/Production`; empty is the root. `regions` are those
+    that are enabled, by default the server's. `scp` is a service control policy of it, for SimulatePrincipalPolicy.
     """
 
     id: str
@@ -36,7 +36,7 @@ class AccountSpec:
     state: str = "ACTIVE"
     ou: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
-    regions: tuple[str, ...] = DEFAULT_REGIONS
+    regions: tuple[str, ...] = ()
     closed_regions: tuple[str, ...] = ()
     allow: tuple[RuleSpec, ...] = ("*",)
     deny: tuple[RuleSpec, ...] = ()

@@ -263,7 +263,7 @@ REFUSED = [
         with_a_denying_bucket,
         f"{TRAIL}: with the key arn:aws:kms:{HOME}:111111111111:key/to-be-created: The policy of the bucket "
         "logs-111111111111 does not let CloudTrail upload logs encrypted under this key to "
-        'logs-111111111111/AWSLogs/111111111111/CloudTrail/ap-northeast-1. Statement "Only AES256" denies '
+        'logs-111111111111/AWSLogs/111111111111/CloudTrail/ap-southeast-2. Statement "Only AES256" denies '
         "s3:PutObject to cloudtrail.amazonaws.com: its condition StringNotEquals s3:x-amz-server-side-encryption "
         '= "AES256" holds: the request has "aws:kms". No Allow overrides a Deny: in statement "Only '
         'AES256", add "aws:kms" to the values of s3:x-amz-server-side-encryption.',

@@ -185,7 +185,7 @@ def test_a_reached_quota_is_refused(load: Callable[[str], Lab]) -> None:
     for number in range(5):
         create(lab, replace(TRAIL, name=f"trail-{number}"))
     lab.aws.clear_calls()
-    assert f"account {ACCOUNT} has 5 trails in ap-northeast-1," in refusal(lab)
+    assert f"account {ACCOUNT} has 5 trails in ap-southeast-2," in refusal(lab)
     assert create(lab, replace(TRAIL, name="trail-3")).refusals == ()
 
 

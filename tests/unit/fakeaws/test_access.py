@@ -117,7 +117,7 @@ def test_head_bucket_and_encryption_have_actions_of_other_names(lab: Lab) -> Non
 
 def test_deny_in_one_region_only(load: Callable[[str], Lab]) -> None:
     lab = load("denied-region")
-    assert len(lab.client("cloudtrail", "eu-west-1").describe_trails()["trailList"]) == 1
+    assert len(lab.client("cloudtrail", "us-east-1").describe_trails()["trailList"]) == 1
     with refused("AccessDeniedException", "with an explicit deny in an identity-based policy"):
         lab.client("cloudtrail", "eu-west-3").describe_trails()
 

@@ -165,7 +165,7 @@ def test_control_names_what_is_wrong(server: FakeAws, request_: Callable[[FakeAw
 
 def test_log_file_has_a_line_for_every_call(tmp_path: Path) -> None:
     log = tmp_path / "calls.jsonl"
-    with FakeAws.start("healthy", log=str(log), latency_ms=1) as aws:
+    with FakeAws.start("healthy", "--log", str(log), latency_ms=1) as aws:
         Lab(aws, {}).client("sts").get_caller_identity()
         entries = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
         assert entries == aws.calls()
