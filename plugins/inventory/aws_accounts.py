@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: aws_accounts
 short_description: The accounts of an AWS organization as hosts
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Reads the accounts of an organization with their OUs and tags, and adds a host for each. The host name is the
     account id, which is unique and never changes.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: cloudtrail_kms_play
 short_description: The hosts of a play and its batches, for the playbooks of this collection
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Returns what a play of this collection takes for one of its keywords, from the variable of that name.
   - Fails where the play would have no host or no task, since Ansible skips such a play and calls the run a success.

@@ -10,7 +10,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: cloudtrail_kms_enforce
 short_description: Bring CloudTrail trails to working encryption under customer managed KMS keys
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Reads and judges the trails of one or more AWS accounts, like M(aws_baseline.cloudtrail.cloudtrail_kms_facts). Plans
     the changes that make them compliant, applies the plan, then reads and judges again. A second run changes nothing.

@@ -10,7 +10,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: cloudtrail_kms_facts
 short_description: Judge whether CloudTrail trails deliver logs encrypted under a working KMS key
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Reads every CloudTrail trail of an AWS account, with its KMS key and its S3 bucket. Judges whether the trail meets
     control 3.5 of CIS AWS Foundations 3.0, and whether the key works at all.
@@ -130,7 +130,7 @@ ansible_facts:
         collection_version:
           description: The version of this collection.
           type: str
-          sample: 0.1.0
+          sample: 1.0.0
         summary:
           description:
             - How many C(accounts) and C(trails) were judged, and how many trails are C(excepted). A trail counts once,

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: cloudtrail_kms_host
 short_description: Mark the hosts that a run covers, each with its own options
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Marks this host for the next run of M(aws_baseline.cloudtrail.cloudtrail_kms_run), with the values of the role's
     variables on this host, at any level of precedence.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: cloudtrail_kms_join
 short_description: Join the JSON reports of several runs into one audit, show and judge it, and write its reports
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Joins reports that M(aws_baseline.cloudtrail.cloudtrail_kms_run) wrote for parts of an inventory or for several
     organizations, and shows them like one run. Makes no AWS calls.

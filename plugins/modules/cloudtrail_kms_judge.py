@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: cloudtrail_kms_judge
 short_description: Fail the hosts whose accounts do not comply
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Looks up the result of M(aws_baseline.cloudtrail.cloudtrail_kms_run) for this host, and fails the host with the
     reason if its account fails.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: cloudtrail_kms_run
 short_description: Audit or enforce the encryption of CloudTrail trails, print tables, write reports, and judge
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Runs M(aws_baseline.cloudtrail.cloudtrail_kms_facts) or M(aws_baseline.cloudtrail.cloudtrail_kms_enforce), and
     accepts all of their options in addition to its own.
