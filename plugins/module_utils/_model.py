@@ -34,11 +34,12 @@ from ._change import (
     with_options,
 )
 from ._key import Key
-from ._next_steps import LeftToOwnerError, ReadError, is_denied, next_step
+from ._next_steps import SCP_DENIAL, LeftToOwnerError, ReadError, closes_region, is_denied, next_step
 
 # The words of writes, of keys, and of reads that failed, stand in files of their own, and are handed on from here.
 __all__ = [
     "PLACEHOLDER",
+    "SCP_DENIAL",
     "Backup",
     "BackupError",
     "Change",
@@ -54,6 +55,7 @@ __all__ = [
     "Replaced",
     "Same",
     "about",
+    "closes_region",
     "is_denied",
     "named_options",
     "next_step",

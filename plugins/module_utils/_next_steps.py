@@ -35,6 +35,8 @@ class LeftToOwnerError(ReadError):
     """A fact that is not read here: another account of the run owns the trail, and its row holds the fact."""
 
 
+# How AWS words a denial that comes from a service control policy (IAM guide, "Troubleshoot access denied").
+SCP_DENIAL = "explicit deny in a service control policy"
 _DENIED = "Allow the caller {iam_action}."
 _EXPIRED = "The session of these credentials has ended: sign in again, or get new credentials."
 _REJECTED = (
@@ -240,6 +242,11 @@ def asks_to_run_again(code: str) -> bool:
 def is_denied(code: str) -> bool:
     """Return whether it is a permission that is lacking."""
     return STEPS.get(code) == _DENIED
+
+
+def closes_region(error: ReadError) -> bool:
+    """Return whether a service control policy closes the Region, so that its trails cannot be listed."""
+    return error.operation == "DescribeTrails" and SCP_DENIAL in error.message
 
 
 def next_step(error: ReadError) -> str:

@@ -14,7 +14,8 @@ version_added: 1.0.0
 description:
   - Reads every CloudTrail trail of an AWS account, with its KMS key and its S3 bucket. Judges whether the trail meets
     control 3.5 of CIS AWS Foundations 3.0, and whether the key works at all.
-  - What could not be read is V(unknown), never a pass, and the finding names the missing IAM action.
+  - What could not be read is V(unknown), never a pass, and the finding names the missing IAM action. Of a region that a
+    service control policy closes O(closed_regions) decides.
   - Changes nothing, with or without check mode.
 extends_documentation_fragment:
   - aws_baseline.cloudtrail.cloudtrail_kms

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
-from .._model import KEY_ARN, TRAIL_ARN, Missing, Organization, ReadError, TrailStatus
+from .._model import KEY_ARN, SCP_DENIAL, TRAIL_ARN, Missing, Organization, ReadError, TrailStatus
 from ._access import Access
 
 ARN_PARTS = 6
@@ -32,8 +32,6 @@ def caller_arn(access: Access, region: str) -> str | ReadError:
     return access.ask("sts", region, "GetCallerIdentity", lambda answer: _arn(answer["Arn"]))
 
 
-# How AWS words a denial that comes from a service control policy (IAM guide, "Troubleshoot access denied").
-SCP_DENIAL = "explicit deny in a service control policy"
 # What EC2 answers where the Region of the endpoint is not enabled for the caller's account (EC2 user guide, "Error
 # codes"; IAM guide, "Managing AWS STS in an AWS Region").
 _NOT_ENABLED = ("AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException", "OptInRequired")

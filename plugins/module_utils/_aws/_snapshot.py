@@ -23,13 +23,13 @@ from .._model import (
     Snapshot,
     Trail,
     TrailStatus,
+    closes_region,
     next_step,
 )
 from .._permissions import iam_action
 from .._scope import Role, Scope
 from ._access import Access, AwsError, failed_read
 from ._calls import (
-    SCP_DENIAL,
     Regions,
     administers_cloudtrail,
     caller_arn,
@@ -151,8 +151,8 @@ def see(pool: ThreadPoolExecutor, account: Account, scope: Scope, listed: Future
         records=records,
         others=tuple(row[1] for row in found.values() if row not in records),
         foreign=foreign,
-        errors=errors + tuple(each for each in failed if SCP_DENIAL not in each.message) + unsaid,
-        closed_regions=tuple(each for each in failed if SCP_DENIAL in each.message),
+        errors=errors + tuple(each for each in failed if not closes_region(each)) + unsaid,
+        closed_regions=tuple(filter(closes_region, failed)),
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from ...module_utils._checks import RULES
-from ...module_utils._model import Level, ReadError, is_denied, next_step
+from ...module_utils._model import Level, ReadError, closes_region, is_denied, next_step
 
 # The one thing that is judged of an account rather than of a trail.
 ACCOUNT_RULE = "account_has_trails"
@@ -24,6 +24,7 @@ _BACK_TO_USE = {
     "PendingDeletion": ("cancel-key-deletion", "enable-key"),
     "PendingReplicaDeletion": ("cancel-key-deletion", "enable-key"),
 }
+_CLOSED = "Closed by a service control policy, which counts only with cloudtrail_kms_closed_regions: unknown."
 NO_TRAIL = "No trail was found in the regions that were read."
 
 Tone: TypeAlias = Literal["strong", "good", "bad", "unknown", "quiet"]
@@ -111,16 +112,18 @@ def account_notes(account: Mapping[str, Any], *, beside: Collection[str] = _SHOW
     for key in account.get("former_keys", ()):
         yield _note_of_former_key(key)
     # A service control policy closes many regions with one and the same refusal: one note for all of them.
-    alike: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    alike: dict[tuple[str, str, bool], list[Mapping[str, Any]]] = {}
     for error in _errors_beside_findings(account, beside):
-        alike.setdefault((error["iam_action"], error["code"]), []).append(error)
-    for (action, code), errors in alike.items():
+        alike.setdefault((error["iam_action"], error["code"], closes_region(ReadError(**error))), []).append(error)
+    for (action, code, is_closed), errors in alike.items():
+        answered = f"{code}: {errors[0]['message'].removesuffix(f' {next_step(ReadError(**errors[0]))}')}"
         yield Note(
             mark="not read",
             tone="unknown",
             subject=f"{action} in {', '.join(error['region'] for error in errors)}",
-            text=f"{code}: {errors[0]['message'].removesuffix(f' {next_step(ReadError(**errors[0]))}')}",
-            remediation=_error_remediation(errors[0]),
+            text=_CLOSED if is_closed else answered,
+            # An account that was seen in full counts no closed region.
+            remediation="" if is_closed and account["complete"] else _error_remediation(errors[0]),
         )
 
 

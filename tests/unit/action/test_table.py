@@ -221,6 +221,23 @@ def test_a_role_that_sts_refuses_has_its_next_step_as_what_to_do_once() -> None:
     assert (note.text, note.remediation) == ("AccessDenied: Cannot assume the role.", step)
 
 
+CLOSED = "cloudtrail:DescribeTrails with an explicit deny in a service control policy"
+
+
+@pytest.mark.parametrize(
+    ("complete", "remediation"),
+    [(True, ""), (False, "Allow the caller cloudtrail:DescribeTrails. Or audit other regions only.")],
+)
+def test_a_region_that_a_service_control_policy_closes_says_when_it_counts(complete: bool, remediation: str) -> None:
+    closed = {**error("sa-east-1"), "message": f"User x is not authorized to perform: {CLOSED}"}
+    note, other = account_notes(account(complete=complete, errors=[closed, error("eu-west-1")]))
+    assert (note.subject, note.remediation) == ("cloudtrail:DescribeTrails in sa-east-1", remediation)
+    assert note.text == (
+        "Closed by a service control policy, which counts only with cloudtrail_kms_closed_regions: unknown."
+    )
+    assert (other.subject, other.text) == ("cloudtrail:DescribeTrails in eu-west-1", "AccessDeniedException: No.")
+
+
 def test_a_trail_that_another_account_owns_says_so() -> None:
     document = audit(account("compliant", trail("org", ownership="inherited")))
     assert body(document) == ["111111111111  us-east-1  org (inherited)  alias/trail  compliant"]
