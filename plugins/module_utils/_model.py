@@ -34,10 +34,19 @@ from ._change import (
     with_options,
 )
 from ._key import Key
-from ._next_steps import SCP_DENIAL, LeftToOwnerError, ReadError, closes_region, is_denied, next_step
+from ._next_steps import (
+    NO_SUCH_TRAIL,
+    SCP_DENIAL,
+    LeftToOwnerError,
+    ReadError,
+    closes_region,
+    is_denied,
+    next_step,
+)
 
 # The words of writes, of keys, and of reads that failed, stand in files of their own, and are handed on from here.
 __all__ = [
+    "NO_SUCH_TRAIL",
     "PLACEHOLDER",
     "SCP_DENIAL",
     "Backup",

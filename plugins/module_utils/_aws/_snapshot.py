@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .._model import (
+    NO_SUCH_TRAIL,
     Bucket,
     Key,
     LeftToOwnerError,
@@ -307,7 +308,7 @@ def _selected(
         blind = f" Not readable: {', '.join(e.region for e in failed)}." if failed else ""
         why = (
             f"Account {account.account_id} has no trail {', '.join(absent)} in the regions read; "
-            f"it has: {', '.join(sorted(seen)) or 'none'}.{blind} Correct the option trails."
+            f"it has: {', '.join(sorted(seen)) or 'none'}.{blind} {NO_SUCH_TRAIL}"
         )
         no_trail = failed_read("cloudtrail", "DescribeTrails", account.access.region, "TrailNotFoundException", why)
         raise AwsError(why, *failed, no_trail)

@@ -116,14 +116,14 @@ def account_notes(account: Mapping[str, Any], *, beside: Collection[str] = _SHOW
     for error in _errors_beside_findings(account, beside):
         alike.setdefault((error["iam_action"], error["code"], closes_region(ReadError(**error))), []).append(error)
     for (action, code, is_closed), errors in alike.items():
-        answered = f"{code}: {errors[0]['message'].removesuffix(f' {next_step(ReadError(**errors[0]))}')}"
+        message, step = _answer_and_step(errors[0])
         yield Note(
             mark="not read",
             tone="unknown",
             subject=f"{action} in {', '.join(error['region'] for error in errors)}",
-            text=_CLOSED if is_closed else answered,
+            text=_CLOSED if is_closed else f"{code}: {message}",
             # An account that was seen in full counts no closed region.
-            remediation="" if is_closed and account["complete"] else _error_remediation(errors[0]),
+            remediation="" if is_closed and account["complete"] else step,
         )
 
 
@@ -153,6 +153,11 @@ def _errors_beside_findings(account: Mapping[str, Any], marks: Collection[str]) 
     return (error for error in account["errors"] if ReadError(**error) not in in_findings)
 
 
-def _error_remediation(error: Mapping[str, Any]) -> str:
-    is_closed = error["iam_action"] == "cloudtrail:DescribeTrails" and is_denied(error["code"])
-    return next_step(ReadError(**error)) + (" Or audit other regions only." if is_closed else "")
+def _answer_and_step(error: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what was answered and what to do about it, which may be its end, and in the role names variables."""
+    message, step = error["message"], next_step(ReadError(**error))
+    for said in (step, step.replace("the option ", "cloudtrail_kms_")):
+        if message.endswith(f" {said}"):
+            return message.removesuffix(f" {said}"), said
+    is_denied_region = error["iam_action"] == "cloudtrail:DescribeTrails" and is_denied(error["code"])
+    return message, f"{step} Or audit other regions only." if is_denied_region else step

@@ -61,7 +61,7 @@ def _failure_by_variables(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def audit_by_variables(audit: Mapping[str, Any], *, is_limited: bool = False) -> dict[str, Any]:
-    """Return an audit with variables in what is to be done about its findings, where there are none yet."""
+    """Return an audit with variables in what is to be done about its findings and errors, where there are none yet."""
     closed = frozenset(row["account_id"] for row in audit["accounts"] if not_entered(row))
     return {**audit, "accounts": [_account(row, closed, is_limited) for row in audit["accounts"]]}
 
@@ -77,7 +77,7 @@ def _account(row: Mapping[str, Any], closed: Collection[str], is_limited: bool) 
         }
         for trail in row["trails"]
     ]
-    return {**row, "trails": trails}
+    return {**row, "trails": trails, "errors": [_by_variables(each, "message") for each in row["errors"]]}
 
 
 def _owner_first(

@@ -104,6 +104,16 @@ def test_a_host_whose_options_exclude_each_other_is_told_its_variables() -> None
         enforce(NEVER_ASKED, variables=both)
 
 
+def test_a_trail_that_no_account_has_is_told_by_its_variable_once(capsys: pytest.CaptureFixture[str]) -> None:
+    absent = {**error("us-east-1", "TrailNotFoundException"), "message": "No trail x. Correct the option trails."}
+    for form in ("full", "short"):
+        for role, words in (({"variables": PREFIX}, "cloudtrail_kms_trails"), ({}, "the option trails")):
+            run(facts_of(audit(account("unknown", errors=[absent]))), mode="audit", table=form, **role)
+            printed = " ".join(capsys.readouterr().out.split())
+            assert f"-> To do: Correct {words}." in printed
+            assert printed.count("Correct") == 1
+
+
 def not_read(service: str, action: str) -> dict[str, Any]:
     """A finding whose fact the caller may not read."""
     unread = {**error("us-east-1"), "service": service, "operation": action, "iam_action": f"{service}:{action}"}

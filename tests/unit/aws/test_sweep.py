@@ -18,6 +18,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, next_step
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _audit as _audit_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run import Progress, audit
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import account_notes
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller
 from tests.unit.aws.conftest import LOG_ARCHIVE, MANAGEMENT, PRODUCTION, SECURITY, Change, Load, role
@@ -273,6 +274,9 @@ def test_a_region_or_trail_that_one_account_lacks_is_that_accounts_row(changed: 
     assert "has no enabled region eu-wset-1" in row(misspelt, STAGING)["errors"][0]["message"]
     missing = row(swept(aws, [MANAGEMENT, STAGING], trails=["staging-trail"]), MANAGEMENT)
     assert (missing["verdict"], missing["errors"][0]["code"]) == ("unknown", "TrailNotFoundException")
+    (note,) = account_notes(missing)
+    assert note.remediation == "Correct the option trails."
+    assert note.text.endswith("organization-trail.")
 
 
 @pytest.mark.parametrize("why", [{"regions": ["us-east-1", "eu-west-1"]}, {"closed_regions": ["eu-central-1"]}])
