@@ -19,6 +19,9 @@ from ._table import not_entered
 _PREFIX = "cloudtrail_kms_"
 # How a remediation begins that asks for a permission.
 _ALLOW = "Allow the caller "
+# Options that would change the trails of the other accounts of a run as well, and where to set them for one.
+_OF_TRAILS = frozenset({"trails", "replace_compliant_key"})
+_ALONE = "for this account alone, in its host_vars or with --limit ACCOUNT, "
 # How texts name an option; it is no more than a word elsewhere. A result holds texts, which modules return outside the
 # role as well, so that a name inside a sentence has no field.
 _NAMED = re.compile(rf"\bthe option ({'|'.join(audit_spec() | own_spec())})\b")
@@ -31,13 +34,14 @@ def result_by_variables(result: Mapping[str, Any], variables: Mapping[str, Any])
     """
     left_out = accounts_of(variables).difference(variables.get("ansible_play_hosts_all", ()))
     is_limited = bool(variables.get("ansible_limit") and left_out)
+    is_one_of_many = len((result.get("before") or {"accounts": ()})["accounts"]) > 1
     found, of_warnings = _failure_by_variables(result), result.get("warning_settings", {})
     for name in ("warnings", "run_warnings"):
         if name in result:
             found[name] = [_words(text, of_warnings.get(text)) for text in map(text_of, result[name])]
     for name in ("refusals", "errors"):
         if name in result:
-            found[name] = [_by_variables(each, "message") for each in result[name]]
+            found[name] = [_by_variables(each, "message", is_one_of_many=is_one_of_many) for each in result[name]]
     for name in ("before", "after"):
         if result.get(name):
             found[name] = audit_by_variables(result[name], is_limited=is_limited)
@@ -101,16 +105,22 @@ def _owner_first(
     return {**finding, "remediation": f"{cause} Otherwise a{remediation[1:]}"}
 
 
-def _by_variables(row: Mapping[str, Any], text: str) -> Mapping[str, Any]:
+def _by_variables(row: Mapping[str, Any], text: str, *, is_one_of_many: bool = False) -> Mapping[str, Any]:
     """Return a row with variables in the options that its text names, or ends with."""
-    return {**row, text: _words(row[text], row.get("settings"))}
+    return {**row, text: _words(row[text], row.get("settings"), is_one_of_many=is_one_of_many)}
 
 
-def _words(text: str, settings: Sequence[Mapping[str, bool | str]] | None = None) -> str:
+def _words(
+    text: str, settings: Sequence[Mapping[str, bool | str]] | None = None, *, is_one_of_many: bool = False
+) -> str:
     words = _NAMED.sub(rf"{_PREFIX}\1", text)
     if not settings:
         return words
-    by_variables = f"{named_options(settings, _PREFIX)}."
+    by_variables = ", or ".join(
+        f"{_ALONE if is_one_of_many and _OF_TRAILS & each.keys() else ''}{named_options([each], _PREFIX)}"
+        for each in settings
+    )
+    by_variables += "."
     if words.endswith(by_variables):
         return words
     return f"{words.removesuffix(f'{named_options(settings)}.')}{by_variables}"

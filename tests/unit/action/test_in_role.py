@@ -57,6 +57,17 @@ def test_the_tables_name_variables_where_the_role_runs(form: str, capsys: pytest
             assert printed.count(in_short) == (1 if mode == "audit" else 3)
 
 
+def test_of_many_accounts_what_would_change_the_trails_of_others_is_set_for_one_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    two = audit(account(), account(account_id="2" * 12))
+    told = enforcement("not_attempted", before=two, after=two, refusals=[reason(ASKS, settings=SETTINGS)])
+    alone = "for this account alone, in its host_vars or with --limit ACCOUNT, "
+    for role, words in ({"variables": PREFIX}, ASKED.replace("or cloud", f"or {alone}cloud")), ({}, ASKS):
+        run(told, mode="enforce", table="full", **role)
+        assert words in " ".join(capsys.readouterr().out.split())
+
+
 def test_reports_name_variables_where_the_role_runs(tmp_path: Path) -> None:
     for place, told, role in (
         ("audit", facts_of(RED), {"mode": "audit"}),
