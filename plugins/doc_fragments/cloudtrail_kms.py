@@ -18,7 +18,8 @@ class ModuleDocFragment:
 options:
   regions:
     description:
-      - The regions to read. A trail that records all regions is visible in each of them.
+      - The regions to read. A trail that records all regions is visible in each of them, and judged wherever its home
+        region is.
       - By default, every region that is enabled for the account, as C(ec2:DescribeRegions) lists them.
       - If one of several accounts has not enabled a region, it is read in the other regions, and its C(errors) list
         that region.

@@ -35,7 +35,6 @@ from ._change import (
 )
 from ._key import Key
 from ._next_steps import (
-    NO_SUCH_TRAIL,
     SCP_DENIAL,
     LeftToOwnerError,
     ReadError,
@@ -46,7 +45,6 @@ from ._next_steps import (
 
 # The words of writes, of keys, and of reads that failed, stand in files of their own, and are handed on from here.
 __all__ = [
-    "NO_SUCH_TRAIL",
     "PLACEHOLDER",
     "SCP_DENIAL",
     "Backup",

@@ -88,7 +88,7 @@ _NOT_BY_US = "Correct this setting of the trail: it was not set by this collecti
 _KEY_STORE = "Correct the custom key store, or create a key with key material from KMS."
 
 # DescribeTrails names no trail here, so that only a requested one can be absent from its answer.
-NO_SUCH_TRAIL = "Correct the option trails."
+_NO_SUCH_TRAIL = "Correct the option trails."
 
 _OURS = "This is a fault of the collection aws_baseline.cloudtrail: report it with this message."
 
@@ -260,7 +260,7 @@ def next_step(error: ReadError) -> str:
     if error.operation == "AssumeRole" and is_denied(error.code):
         return _ROLE
     if (error.operation, error.code) == ("DescribeTrails", "TrailNotFoundException"):
-        return NO_SUCH_TRAIL
+        return _NO_SUCH_TRAIL
     known = STEPS.get(error.code)
     if known is None:
         return (

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .._model import (
-    NO_SUCH_TRAIL,
     Bucket,
     Key,
     LeftToOwnerError,
@@ -258,21 +257,28 @@ def _regions(
     if absent:
         why = (
             f"Account {account.account_id} has no enabled region {', '.join(absent)}; enabled are: "
-            f"{', '.join(known.enabled)}. Correct the option regions, or enable the region in the account."
+            f"{', '.join(known.enabled)}."
         )
-        raise AwsError(why, failed_read("ec2", "DescribeRegions", absent[0], "RegionNotEnabled", why))
+        not_enabled = _noticed("ec2", "DescribeRegions", absent[0], "RegionNotEnabled", why)
+        raise AwsError(not_enabled.message, not_enabled)
     return chosen or known.enabled, ()
 
 
 def _disabled(known: Regions | ReadError, scope: Scope, account_id: str) -> tuple[ReadError, ...]:
     """Return an entry for each region of `scope` that the account has not enabled, and so has nothing in."""
     disabled = () if isinstance(known, ReadError) else known.disabled
-    message = f"account {account_id} has not enabled this region, so nothing there was read"
+    message = f"account {account_id} has not enabled this region, so nothing there was read."
     return tuple(
-        failed_read("ec2", "DescribeRegions", region, "RegionNotEnabled", message)
+        _noticed("ec2", "DescribeRegions", region, "RegionNotEnabled", message)
         for region in scope.regions
         if region in disabled
     )
+
+
+def _noticed(service: str, operation: str, region: str, code: str, why: str) -> ReadError:
+    """Return what was noticed without AWS as an error, whose message says what to do, in the role by its variables."""
+    error = failed_read(service, operation, region, code, why)
+    return replace(error, message=f"{why} {next_step(error)}")
 
 
 def _see_trails(
@@ -308,10 +314,10 @@ def _selected(
         blind = f" Not readable: {', '.join(e.region for e in failed)}." if failed else ""
         why = (
             f"Account {account.account_id} has no trail {', '.join(absent)} in the regions read; "
-            f"it has: {', '.join(sorted(seen)) or 'none'}.{blind} {NO_SUCH_TRAIL}"
+            f"it has: {', '.join(sorted(seen)) or 'none'}.{blind}"
         )
-        no_trail = failed_read("cloudtrail", "DescribeTrails", account.access.region, "TrailNotFoundException", why)
-        raise AwsError(why, *failed, no_trail)
+        no_trail = _noticed("cloudtrail", "DescribeTrails", account.access.region, "TrailNotFoundException", why)
+        raise AwsError(no_trail.message, *failed, no_trail)
     rows = (seen[arn] for arn in sorted(seen))
     return tuple(row for row in rows if not wanted or row[1]["TrailARN"] in wanted or row[1]["Name"] in wanted)
 

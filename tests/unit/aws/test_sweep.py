@@ -270,8 +270,11 @@ def test_a_region_or_trail_that_one_account_lacks_is_that_accounts_row(changed: 
     assert error["code"] == "RegionNotEnabled"
     assert f"Account {PRODUCTION} has no enabled region eu-west-1; enabled are: eu-central-1." in error["message"]
     assert verdicts(document) == {PRODUCTION: "unknown", STAGING: "non_compliant"}
-    misspelt = swept(aws, [STAGING], regions=["eu-central-1", "eu-wset-1"])
-    assert "has no enabled region eu-wset-1" in row(misspelt, STAGING)["errors"][0]["message"]
+    misspelt = row(swept(aws, [STAGING], regions=["eu-central-1", "eu-wset-1"]), STAGING)
+    assert "has no enabled region eu-wset-1" in misspelt["errors"][0]["message"]
+    assert [note.to_do for note in account_notes(misspelt)] == [
+        "Enable the Region eu-wset-1 for the account, or leave it out with the option regions."
+    ]
     missing = row(swept(aws, [MANAGEMENT, STAGING], trails=["staging-trail"]), MANAGEMENT)
     assert (missing["verdict"], missing["errors"][0]["code"]) == ("unknown", "TrailNotFoundException")
     (note,) = account_notes(missing)
