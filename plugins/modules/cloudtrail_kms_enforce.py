@@ -521,9 +521,9 @@ earlier_backups:
   elements: str
   sample: [/var/backups/cloudtrail-kms.json.20261129T012452344951Z]
 undo:
-  description: What a restore of RV(backup) would do, by what the run has read. The restore reads all trails, and may
-    refuse for those that O(trails) left out. Null in check mode, of a restore or of a run of some O(regions), and where
-    nothing was replaced or too little is known.
+  description: What a restore of RV(backup) would do, by what the run has read; in check mode, of the backup that the
+    run would keep. The restore reads all trails, and may refuse for those that O(trails) left out. Null of a restore or
+    of a run of some O(regions), and where nothing was replaced or too little is known.
   returned: always
   type: dict
   contains:

@@ -185,7 +185,9 @@ def test_what_a_run_says_of_its_undo_is_what_the_restore_says(
     readers = ["arn:aws:iam::111111111111:role/LogAuditor"] if scenario == "reader-missing" else []
     more = {"readers": readers, "replace_compliant_key": scenario != "mixed", "allow_enable_key": True}
     asked = options(scenario, **more, backup_path=backup)
+    planned = answer(cloudtrail_kms_enforce, {**asked, "_ansible_check_mode": True})["undo"]
     undo = answer(cloudtrail_kms_enforce, asked)["undo"]
+    assert _by_resource(planned) == _by_resource(undo)
     restore = {**asked, "restore": [backup], "backup_path": None, "_ansible_check_mode": True}
     told = answer(cloudtrail_kms_enforce, restore)
     parts = [(each.pop("subject"), each.pop("reason")) for each in undo["refusals"]]
@@ -195,6 +197,11 @@ def test_what_a_run_says_of_its_undo_is_what_the_restore_says(
     assert {*undo["resources"]} <= {each["resource"] for each in told["changes"]}
     assert bool(undo["resources"]) is (scenario != "mixed")
     assert told["undo"] is None
+
+
+def _by_resource(undo: dict[str, Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """What goes back, and what is refused for what; a reason may name a key that has no ARN in the plan."""
+    return undo["resources"], [(each["trails"], each["subject"], each["reason"][:30]) for each in undo["refusals"]]
 
 
 def test_what_the_run_warns_of_is_in_the_result_for_reports(options: Callable[..., dict[str, Any]]) -> None:

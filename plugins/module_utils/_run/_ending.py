@@ -73,7 +73,7 @@ def _result(outcome: RunOutcome, run: Run) -> dict[str, Any]:
         "diff": diff(change for _id, change in changes),
         "backup": outcome.backup,
         "earlier_backups": list(outcome.earlier_backups),
-        "undo": _undo(outcome.undo) if outcome.undo and outcome.backup else None,
+        "undo": _undo(outcome.undo) if outcome.undo else None,
         **_audits(outcome, run),
     }
 

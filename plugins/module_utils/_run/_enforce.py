@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime, timezone
 from functools import partial
 
 from .._aws import Access, AccountSessions, Pace, contain_failures, read_account_again, sweep
-from .._backup import by_account
+from .._backup import backup_of, by_account
 from .._checks import AccountVerdict, unused_exceptions
-from .._model import Key, Missing, ReadError, Reason, Snapshot
+from .._model import Backup, Key, Missing, ReadError, Reason, Snapshot
 from .._plan import (
     KeyFact,
     Part,
@@ -50,7 +51,7 @@ def enforce(caller: Access, run: Run, new_pace: Callable[[], Pace]) -> RunOutcom
     left = contain_failures(partial(as_owners_leave_them, done, run), partial(_with_errors, done), region)
     warnings += _not_lent(accounts, run)
     ended = replace(done, accounts=dict(sorted({**unread, **left}.items())), warnings=warnings)
-    if run.task.check_mode or run.task.restore:
+    if run.task.restore:
         return ended
     return contain_failures(
         lambda: replace(ended, undo=_undo(done, accounts, run)), partial(_without_undo, ended), region
@@ -64,11 +65,12 @@ def _without_undo(ended: RunOutcome, *errors: ReadError) -> RunOutcome:
 
 
 def _undo(done: RunOutcome, accounts: Mapping[str, AccountRun], run: Run) -> RestorePlans | None:
-    """Return the plans that a restore of this run's backup would make by what the run has read, and nothing more."""
-    results = [*done.accounts.values(), *(result for _owner, result in done.keys)]
-    saved = {row["account_id"] for row in done.backup["accounts"]} if done.backup else ()
-    kept = by_account(one.backup for one in results if one.backup)
-    backups = {each.account_id: each for each in kept if each.account_id in saved}
+    """Return the plans that a restore of this run's backup would make by what the run has read, and nothing more.
+
+    Of a plan it is the backup that the run would keep, and what the plan predicts stands for what was read.
+    """
+    kept = _to_be_kept(done) if run.task.check_mode else _kept(done)
+    backups = {each.account_id: each for each in by_account(kept)}
     keys = _keys_at_last(done, {row.arn for backup in backups.values() for row in backup.key_policies})
     if not backups or not all(_is_read(keys.get(arn)) for each in backups.values() for arn in keys_of_backup(each)):
         return None
@@ -78,6 +80,21 @@ def _undo(done: RunOutcome, accounts: Mapping[str, AccountRun], run: Run) -> Res
     requests = {each: with_writers(accounts[each].account, run.of(each).request) for each in judged}
     settings = {each: run.of(each).settings for each in judged}
     return make_restore_plans(judged, undos_of(backups, judged), keys, requests, settings)
+
+
+def _kept(done: RunOutcome) -> list[Backup]:
+    """Return what the run has kept of what it replaced, as far as that was saved."""
+    saved = {row["account_id"] for row in done.backup["accounts"]} if done.backup else ()
+    results = [*done.accounts.values(), *(result for _owner, result in done.keys)]
+    return [one.backup for one in results if one.backup and one.backup.account_id in saved]
+
+
+def _to_be_kept(done: RunOutcome) -> Iterator[Backup]:
+    """Yield what a run would keep of what its plan replaces."""
+    now = datetime.now(timezone.utc)
+    for account_id, one in (*done.accounts.items(), *done.keys):
+        if planned := [change for change in one.changes if change.status == "planned"]:
+            yield backup_of(account_id, planned, now)
 
 
 def _keys_at_last(done: RunOutcome, written: Collection[str]) -> dict[str, KeyFact]:

@@ -133,7 +133,7 @@ class RunOutcome:
     """What came of it: of the shared keys, by the accounts that own them, and of each account, by its id.
 
     `earlier_backups` are the names that files in the place of the backup have now. `undo` is what a restore of the
-    backup would do; None where nothing was replaced, or where that is not known.
+    backup, or of the one that the run after a plan would keep, would do; None where that is nothing, or not known.
     """
 
     keys: tuple[tuple[str, Done], ...]

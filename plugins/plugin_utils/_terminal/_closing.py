@@ -7,9 +7,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import chain
 from typing import Any
 
 from ansible import constants, context
@@ -28,6 +27,7 @@ from ._commands import (
     without_green,
 )
 from ._decisions import decisions, is_left_to_owners
+from ._enforcement import DONE
 from ._proven import delivered, proven, proven_trails
 
 # Of a run of many accounts the report says the others.
@@ -35,8 +35,12 @@ MOST_REFUSED = 5
 _IN_FULL = tuple(FORMATS[name].file_name for name in ("html", "json"))
 # What a restore undoes.
 _GOES_BACK = frozenset({"UpdateTrail", "PutKeyPolicy"})
-_FOR_GOOD = "no restore can take these changes back: they replace no key of a trail and no key policy"
-_WORKED = "a restore puts back keys and key policies that worked, not those that failed before, and takes no key away"
+_FOR_GOOD = "none of these changes can go back"
+_WORKED = (
+    "a restore puts back keys and key policies that worked, not those that failed before; a trail that had no key "
+    "keeps its new one"
+)
+_BUCKET = "a bucket policy"
 # AWX sets these for its jobs: nobody has typed their command.
 _OF_A_JOB = frozenset({"awx_job_id", "tower_job_id"})
 # What a plan says to set where an account was entered by a role that seems to be that of an audit.
@@ -68,10 +72,11 @@ def closing_lines(
         _compared(registered.get("comparison")),
         _enforced(result, registered, **kind) if audit is None else _audited(audit, registered, folders),
         _left_out(context.CLIARGS, variables),
-        _files(result, registered, folders, is_restore=is_restore),
+        _files(result, registered, folders),
+        _undo(context.CLIARGS, result, variables, **kind),
     ]
     if variables.keys().isdisjoint(_OF_A_JOB):
-        parts.append(_commands(context.CLIARGS, audit, result, variables, in_batches=in_batches))
+        parts.append(_commands(context.CLIARGS, audit, result, variables))
     lines = [line for part in parts for line in _contained(part)]
     return ["", *lines] if lines else []
 
@@ -142,27 +147,13 @@ def _trail_by_trail(registered: Mapping[str, Any], folders: Sequence[str]) -> li
     return _reports({"reports": written}, folders) if written else []
 
 
-def _files(
-    result: Mapping[str, Any], registered: Mapping[str, Any], folders: Sequence[str], *, is_restore: bool
-) -> Iterator[str]:
-    """Yield where the reports and the backup are, or that nothing is kept that a restore could take back."""
+def _files(result: Mapping[str, Any], registered: Mapping[str, Any], folders: Sequence[str]) -> Iterator[str]:
+    """Yield where the reports and the backup are."""
     if reports := _reports(registered, folders):
         yield f"Reports   {', '.join(reports)}"
     if backup := result.get("backup_path"):
         yield f"Backup    {from_here(backup)}"
         yield from (f"          The earlier backup is now {from_here(path)}" for path in result["earlier_backups"])
-    elif result.get("backup") and (result.get("undo") or {"resources": True})["resources"]:
-        before = f"set {PREFIX}backup_path before a run that you may want to undo"
-        forward = "to go forward again, run the enforcement: it fixes what it can, perhaps by other keys"
-        yield f"Undo      none, as no backup was kept: {forward if is_restore else before}"
-    elif planned := [each for each in result.get("changes", ()) if each["status"] == "planned" and not is_restore]:
-        yield f"Undo      {_WORKED if any(map(_replaces, planned)) else _FOR_GOOD}"
-
-
-def _replaces(change: Mapping[str, Any]) -> bool:
-    if change["operation"] == "UpdateTrail":
-        return change["before"]["kms_key_arn"] not in (None, change["after"]["kms_key_arn"])
-    return change["operation"] in _GOES_BACK
 
 
 def _commands(
@@ -170,13 +161,8 @@ def _commands(
     audit: Mapping[str, Any] | None,
     result: Mapping[str, Any],
     variables: Mapping[str, Any],
-    *,
-    in_batches: bool,
 ) -> Iterator[str]:
-    """Yield the commands that undo the run, and that go on, and what is to be decided before."""
-    if result.get("backup_path"):
-        # The backup holds what earlier batches wrote as well, of which this one predicts nothing.
-        yield from _undo(arguments, result, None if in_batches else result.get("undo"))
+    """Yield the command that goes on, and what is to be decided before."""
     if _is_refused(arguments, result):
         with_choice = any(each["settings"] for each in result["refusals"])
         adding = ", with -e for each variable that you decide to set" if with_choice else ""
@@ -214,55 +200,95 @@ def _role(arguments: Mapping[str, Any], audit: Mapping[str, Any] | None, result:
         )
 
 
-def _undo(arguments: Mapping[str, Any], result: Mapping[str, Any], planned: Mapping[str, Any] | None) -> Iterator[str]:
-    """Yield the command that restores the backup, where that writes anything, and what it leaves as it is.
+def _undo(
+    arguments: Mapping[str, Any],
+    result: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    *,
+    is_plan: bool,
+    is_restore: bool,
+    in_batches: bool,
+) -> Iterator[str]:
+    """Yield what a restore puts back of a run, or of a plan, by which command, and why the rest stays."""
+    # The backup holds what earlier batches wrote as well, of which this one predicts nothing.
+    planned = None if in_batches and not is_plan else result.get("undo")
+    is_any = not planned or bool(planned["resources"])
+    name = _namer(result, planned)
+    if result.get("backup_path"):
+        if variables.keys().isdisjoint(_OF_A_JOB):
+            yield from _restoring(arguments, result, planned) if is_any else [f"Undo      {_FOR_GOOD}"]
+            yield from _staying(result, planned, name)
+    elif result.get("backup"):
+        before = f"set {PREFIX}backup_path before a run that you may want to undo"
+        forward = "to go forward again, run the enforcement: it fixes what it can, perhaps by other keys"
+        yield from [f"Undo      none, as no backup was kept: {forward if is_restore else before}"] if is_any else []
+    elif is_plan and not is_restore and any(each["status"] == "planned" for each in result.get("changes", ())):
+        back = first_of(list(map(name, planned["resources"])), MOST_REFUSED) if planned else ""
+        yield f"Undo      {f'a restore could put back {back}' if back else _FOR_GOOD if planned else _WORKED}"
+        yield from _staying(result, planned, name) if planned else []
 
-    `planned` is what it would do, if that is known.
-    """
-    refused = _by_reason(planned["refusals"] if planned else ())
-    arns = [*chain.from_iterable(refused.values()), *(each["resource"] for each in result["changes"])]
-    name = partial(_name, is_alone=len({arn.split(":")[4] for arn in arns if arn} - {""}) <= 1)
-    names = {why: first_of([name(arn) for arn in group], MOST_REFUSED) for why, group in refused.items()}
-    reasons = first_of([f"{of} ({why})" if of else why for why, of in names.items()], MOST_REFUSED, "; ")
-    if planned and not planned["resources"]:
-        would = "a restore would refuse " if any(names.values()) else ""
-        yield f"Undo      nothing of this run can go back{reasons and f': {would}{reasons}'}"
-        return
+
+def _restoring(
+    arguments: Mapping[str, Any], result: Mapping[str, Any], planned: Mapping[str, Any] | None
+) -> Iterator[str]:
+    """Yield the command that restores the backup, and what is to be known before."""
     yield f"Undo      {undo(arguments, result['backup_path'])}"
     yield from credentials()
-    if reasons:
-        yield f"          The restore refuses {reasons}: its plan (--check) says which rows to remove from the backup"
+    if planned and planned["refusals"]:
+        yield "          The restore is refused: its plan (--check) says which rows to remove from the backup"
     if _is_narrowed(result["before"]["accounts"]):
         yield "          The restore reads all trails of each account, and may refuse for one that this run left out"
-    moved = {*planned["resources"], *chain.from_iterable(refused.values())} if planned else None
-    if stays := [f"{name(arn)} ({', '.join(done)})" for arn, done in _staying(result["changes"], moved).items()]:
-        yield f"          These stay: {first_of(stays, MOST_REFUSED)}"
 
 
-def _by_reason(refusals: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, None]]:
-    """Return the trails and keys that are refused, by why. A bucket goes by no ARN, and a whole account by nothing."""
+def _staying(result: Mapping[str, Any], planned: Mapping[str, Any] | None, name: Callable[[str], str]) -> Iterator[str]:
+    """Yield a line for each resource that stays as it is, or for those that do so for the same reasons."""
     alike: dict[str, dict[str, None]] = {}
-    for each in refusals:
-        if arns := each["trails"] or ([each["key"] or ""] if each["subject"] else []):
-            alike.setdefault(each["reason"], {}).update(dict.fromkeys(arns))
-        else:
-            alike.setdefault(each["reason"].replace(each["account_id"], "an account of this run"), {})
-    return alike
+    for arn, why in _stays(result["changes"], planned).items():
+        alike.setdefault("; ".join(why), {}).update({name(arn): None} if arn else {})
+    for reasons, names in list(alike.items())[:MOST_REFUSED]:
+        which = f"{first_of([*names], MOST_REFUSED)} {'stay' if len(names) > 1 else 'stays'}: " if names else ""
+        yield f"          - {which}{reasons}"
+    if len(alike) > MOST_REFUSED:
+        yield f"          - and so on, for {count(len(alike) - MOST_REFUSED, 'more reason')}"
 
 
-def _staying(changes: Iterable[Mapping[str, Any]], moved: Collection[str] | None) -> dict[str, dict[str, None]]:
-    """Return what was written and stays, by resource; `moved` is what a restore changes or refuses, if known."""
-    left: dict[str, dict[str, None]] = {}
+def _stays(changes: Iterable[Mapping[str, Any]], planned: Mapping[str, Any] | None) -> dict[str, dict[str, None]]:
+    """Return what stays, by resource: why a restore would refuse it, and what it does not undo.
+
+    `planned` is what a restore would do, if that is known. A bucket goes by no ARN, and a whole account by nothing.
+    """
+    stays: dict[str, dict[str, None]] = {}
+    for each in planned["refusals"] if planned else ():
+        arns = each["trails"] or [each["key"] or (each["subject"] and _BUCKET)]
+        why = each["reason"] if arns[0] else each["reason"].replace(each["account_id"], "an account of this run")
+        for arn in arns:
+            stays.setdefault(arn, {})[why] = None
+    moved = {*planned["resources"], *stays, *(each["key"] for each in planned["refusals"])} if planned else None
+    done: dict[str, dict[str, None]] = {}
     for each in changes:
         operation, arn = each["operation"], each["resource"]
         goes_back = operation in _GOES_BACK and (moved is None or arn in moved)
-        if each["status"] == "applied" and not goes_back:
-            left.setdefault(arn, {})[operation] = None
-    return left
+        if each["status"] in DONE and not goes_back:
+            done.setdefault(arn, {})[operation] = None
+    for arn, operations in done.items():
+        is_new = any(operation.startswith("Create") for operation in operations)
+        why = "a restore deletes nothing" if is_new else f"a restore does not undo {', '.join(operations)}"
+        stays.setdefault(arn, {})[why] = None
+    return stays
+
+
+def _namer(result: Mapping[str, Any], planned: Mapping[str, Any] | None) -> Callable[[str], str]:
+    """Return what names a resource: of several accounts with its account."""
+    changed = [each["resource"] for each in result.get("changes", ())]
+    arns = [
+        *changed,
+        *(arn for each in (planned or {"refusals": ()})["refusals"] for arn in (*each["trails"], each["key"])),
+    ]
+    return partial(_name, is_alone=len({arn.split(":")[4] for arn in arns if arn} - {""}) <= 1)
 
 
 def _name(arn: str, *, is_alone: bool) -> str:
-    account, name = arn.split(":", 5)[4:] if arn else ("", "a bucket policy")
+    account, name = arn.split(":", 5)[4:] if arn != _BUCKET else ("", _BUCKET)
     return name if is_alone or not account else f"{name} of {account}"
 
 

@@ -19,7 +19,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal.
     outcome,
     restored,
 )
-from tests.unit.action.audits import KEY, NARROWED, audit, finding
+from tests.unit.action.audits import KEY, NARROWED, audit, finding, reason
 from tests.unit.action.test_commands import AUDIT, PLAN
 from tests.unit.action.test_enforce_many import CENTRAL, ONE, THREE, TWO, bare, change, enforced
 from tests.unit.action.test_enforcement import refusal
@@ -317,27 +317,28 @@ def test_a_plan_that_doubts_its_role_says_so_before_the_run(
     )
 
 
-def test_a_plan_says_what_a_restore_can_take_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_says_what_a_restore_can_take_back_and_why_the_rest_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context, "CLIARGS", PLAN)
-    line = "Undo      no restore can take these changes back: they replace no key of a trail and no key policy"
-    worked = (
-        "Undo      a restore puts back keys and key policies that worked, not those that failed before, and takes no "
-        "key away"
+    changes = [change(ONE, "planned"), change(ONE, "planned", "EnableKey")]
+    refused = {**reason("No.", trails=[changes[0]["resource"]]), "subject": "", "reason": "no key was set"}
+    name, key = (each["resource"].rpartition(":")[2] for each in changes)
+    nothing = "Undo      none of these changes can go back"
+    stays = [f"          - {name} stays: no key was set", f"          - {key} stays: a restore does not undo EnableKey"]
+    some = f"Undo      a restore could put back {name}"
+    unknown = (
+        "Undo      a restore puts back keys and key policies that worked, not those that failed before; a trail that "
+        "had no key keeps its new one"
     )
-    first, enabled = change(ONE, "planned"), change(TWO, "planned", "EnableKey")
-    had = {**first, "before": {"kms_key_arn": KEY}}
-    turned_on = {**had, "after": {"kms_key_arn": KEY, "log_file_validation": True}}
-    for changes in ([first, enabled], [enabled], [turned_on], [first, {**had, "status": "failed"}]):
-        lines = closing_of_plan(*changes)
-        assert line in lines
-        assert lines[-1].endswith(" -e cloudtrail_kms_backup_path=backup.json")  # the run may find more to do
-    assert not any(each.startswith("Undo") for each in closing_of_plan(first, is_restore=True))
-    for changes in ([first, had], [first, change(ONE, "planned", "PutKeyPolicy")]):
-        lines = closing_of_plan(*changes)
-        assert line not in lines
-        assert worked in lines
-        assert lines[-1].endswith(" -e cloudtrail_kms_backup_path=backup.json")
-    assert {line, worked}.isdisjoint(closing_of_plan(change(ONE)))
+    for undo, lines in (
+        ({"resources": [], "refusals": [refused]}, [nothing, *stays]),
+        ({"resources": [changes[0]["resource"]], "refusals": []}, [some, stays[1]]),
+        (None, [unknown]),
+    ):
+        _first, _plan, *others, following = closing_of_plan(*changes, undo=undo)
+        assert others == lines
+        assert following.endswith(" -e cloudtrail_kms_backup_path=backup.json")  # the run may find more to do
+    assert not any(each.startswith("Undo") for each in closing_of_plan(changes[0], is_restore=True))
+    assert not any(each.startswith("Undo") for each in closing_of_plan(change(ONE)))
 
 
 def test_where_nothing_is_for_an_enforcement_the_audit_says_who_has_to_act(monkeypatch: pytest.MonkeyPatch) -> None:

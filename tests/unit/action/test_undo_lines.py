@@ -70,25 +70,43 @@ def test_an_undo_is_offered_only_where_it_writes_and_says_what_it_refuses_and_wh
         refusal("a restore does not change it", "The policy of arn:aws:s3:::logs"),
     ]
     name, key = arn.rpartition(":")[2], KEY.rpartition(":")[2]
-    refused = f"{name}, {name}2 ({no_key}); {key} (it cannot be read); a bucket policy (a restore does not change it)"
-    lines = _undoing(change(ONE), undo={"resources": ["arn"], "refusals": refusals})
-    assert lines[0].startswith("Undo      ansible-playbook ")
-    assert lines[1:] == [
-        f"          The restore refuses {refused}: its plan (--check) says which rows to remove from the backup"
+    enabled = {**change(ONE), "operation": "EnableKey", "resource": f"{KEY}2"}
+    stays = [
+        f"          - {name}, {name}2 stay: {no_key}",
+        f"          - {key} stays: it cannot be read",
+        "          - a bucket policy stays: a restore does not change it",
+        f"          - {key}2 stays: a restore does not undo EnableKey",
     ]
-    nothing = f"Undo      nothing of this run can go back: a restore would refuse {refused}"
-    assert _undoing(change(ONE), undo={"resources": [], "refusals": refusals}) == [nothing]
-    nothing = "Undo      nothing of this run can go back"
-    assert _undoing(change(ONE), undo={"resources": [], "refusals": []}) == [nothing]
+    lines = _undoing(change(ONE), enabled, undo={"resources": ["arn"], "refusals": refusals})
+    assert lines[0].startswith("Undo      ansible-playbook ")
+    refused = "          The restore is refused: its plan (--check) says which rows to remove from the backup"
+    assert lines[1:] == [refused, *stays]
+    nothing = "Undo      none of these changes can go back"
+    assert _undoing(change(ONE), enabled, undo={"resources": [], "refusals": refusals}) == [nothing, *stays]
     other = refusal("no", trails=[arn.replace(ONE, TWO)])
-    nothing = f"{nothing}: a restore would refuse {name} of {ONE} ({no_key}); {name} of {TWO} (no)"
-    assert _undoing(change(ONE), undo={"resources": [], "refusals": [refusals[0], other]}) == [nothing]
+    assert _undoing(change(ONE), undo={"resources": [], "refusals": [refusals[0], other]}) == [
+        nothing,
+        f"          - {name} of {ONE} stays: {no_key}",
+        f"          - {name} of {TWO} stays: no",
+    ]
     foreign = [refusal(f"The backup is of account {CENTRAL}, not of {each}", account_id=each) for each in (ONE, TWO)]
-    nothing = (
-        f"Undo      nothing of this run can go back: The backup is of account {CENTRAL}, not of an account of this run"
-    )
     policy = change(CENTRAL, operation="PutKeyPolicy")
-    assert _undoing(policy, undo={"resources": [], "refusals": foreign}) == [nothing]
+    assert _undoing(policy, undo={"resources": [], "refusals": foreign}) == [
+        nothing,
+        f"          - The backup is of account {CENTRAL}, not of an account of this run",
+        f"          - {key} stays: a restore does not undo PutKeyPolicy",
+    ]
+
+
+def test_what_stays_is_named_once_with_all_its_reasons_and_the_first_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "CLIARGS", TYPED)
+    arn = change(ONE)["resource"]
+    refusals = [refusal(f"no {number}", trails=[arn]) for number in (1, 2)]
+    _nothing, stays = _undoing(change(ONE), undo={"resources": [], "refusals": refusals})
+    assert stays == "          - trail/main stays: no 1; no 2"
+    refusals = [refusal(f"no {number}", trails=[f"{arn}{number}"]) for number in range(7)]
+    *_lines, last = _undoing(undo={"resources": [], "refusals": refusals})
+    assert (len(_lines), last) == (6, "          - and so on, for 2 more reasons")
 
 
 def test_the_backup_of_a_run_in_batches_may_undo_what_this_one_did_not_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,9 +114,9 @@ def test_the_backup_of_a_run_in_batches_may_undo_what_this_one_did_not_do(monkey
     nothing = {"resources": [], "refusals": [refusal("no", trails=[change(ONE)["resource"]])]}
     result = {**with_after(enforced(change(ONE), **ALONE)), "backup_path": "/srv/b.json", "undo": nothing}
     there = {"ansible_play_hosts_all": [ONE, TWO]}
-    for serial, start in (([1], "ansible-playbook "), ([2], "nothing of this run can go back: ")):
-        last = closing_lines(result, {}, [], there, is_plan=False, serial=serial)[-1]
-        assert last.startswith(f"Undo      {start}")
+    for serial, start in (([1], "ansible-playbook "), ([2], "none of these changes can go back")):
+        lines = closing_lines(result, {}, [], there, is_plan=False, serial=serial)
+        assert [line for line in lines if line.startswith(f"Undo      {start}")]
 
 
 def test_what_a_restore_leaves_is_named_by_resource(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,14 +126,23 @@ def test_what_a_restore_leaves_is_named_by_resource(monkeypatch: pytest.MonkeyPa
     key = policy["resource"].rpartition(":")[2]
     enabled = [change(each, operation="EnableKey") for each in (CENTRAL, ONE)]
     back = {"resources": [trail["resource"]], "refusals": []}
-    stay = f"          These stay: {key} of {CENTRAL} (PutKeyPolicy, EnableKey), {key} of {ONE} (EnableKey)"
-    assert _undoing(trail, policy, *enabled, undo=back)[1:] == [stay]
+    stay = f"          - {key} of {ONE} stays: a restore does not undo EnableKey"
+    assert _undoing(trail, policy, *enabled, undo=back)[1:] == [
+        f"          - {key} of {CENTRAL} stays: a restore does not undo PutKeyPolicy, EnableKey",
+        stay,
+    ]
     back["resources"].append(policy["resource"])
     assert _undoing(trail, policy, change(ONE, "failed", "EnableKey"), undo=back)[1:] == []
     refused = refusal("no", f"The policy of {policy['resource']}", key=policy["resource"])
+    of_its_trail = refusal("no", trails=[trail["resource"]], key=policy["resource"])
+    assert _undoing(policy, undo={"resources": ["arn"], "refusals": [of_its_trail]})[2:] == [
+        f"          - trail/main of {ONE} stays: no"
+    ]
     lines = _undoing(trail, policy, undo={"resources": [trail["resource"]], "refusals": [refused]})
-    assert not any("These stay" in line for line in lines)
-    assert _undoing(trail, policy, enabled[1])[1:] == [f"          These stay: {key} of {ONE} (EnableKey)"]
+    assert lines[2:] == [f"          - {key} of {CENTRAL} stays: no"]
+    assert _undoing(trail, policy, enabled[1])[1:] == [stay]
+    new = [change(ONE, operation=each) for each in ("CreateKey", "EnableKeyRotation")]
+    assert _undoing(*new, undo=back)[1:] == [f"          - {key} stays: a restore deletes nothing"]
 
 
 def test_of_a_narrowed_run_it_is_said_that_the_restore_reads_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +152,7 @@ def test_of_a_narrowed_run_it_is_said_that_the_restore_reads_more(monkeypatch: p
     assert _undoing(change(ONE), undo=back, before=before)[1:] == [
         "          The restore reads all trails of each account, and may refuse for one that this run left out"
     ]
-    assert len(_undoing(change(ONE), undo={**back, "resources": []}, before=before)) == 1
+    assert len(_undoing(change(ONE), undo={**back, "resources": []}, before=before)) == 2
 
 
 def refusal(why: str, subject: str = "", **fields: Any) -> dict[str, Any]:
@@ -167,6 +194,6 @@ def test_a_fault_in_the_last_lines_costs_neither_the_result_nor_the_other_lines(
     assert (first, outcome, others) == ("", "Run: 1 change in 1 account; it is compliant.", kept)
     assert fault.startswith("A line cannot be shown: AttributeError: ")
     run["changes"] = None
-    first, fault, *others, _fault = closing_lines(run, {"reports": ["/srv/r.json"]}, [], {}, is_plan=False)
+    first, fault, *others, _undo, _next = closing_lines(run, {"reports": ["/srv/r.json"]}, [], {}, is_plan=False)
     assert (first, others) == ("", kept)
     assert fault.startswith("A line cannot be shown: TypeError: ")
