@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible import context
 from ansible.errors import AnsibleActionFail, AnsibleTemplateError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
@@ -23,6 +24,7 @@ from ..plugin_utils._hosts import (
     mark,
     options,
     read_request,
+    refuse_extra,
     refuse_strategy,
     refuse_unknown,
     refuse_unseen,
@@ -49,6 +51,7 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         try:
             play = self._task.get_play()
+            refuse_extra(context.CLIARGS, self._loader)
             refuse_unseen(play, variables, self._templar)
             names = _checked(self._task.args)["names"]
             if names:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from ._extra_variables import refuse_extra
 from ._host_accounts import HostAccount, HostsError, by_use, refuse_slice, refuse_strategy
 from ._judgement import failing_accounts, judge, last_read, leave, part_of, parts_of_hosts, with_made
 from ._module_call import audit_of_unused, complete, options_of_module, reported_on

@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible.inventory.manager import InventoryManager
 
+from ._extra_variables import refuse_extra
 from ._host_accounts import HostsError
 from ._variables import PREFIX, VariablesError, come_to, from_json
 
@@ -29,8 +30,10 @@ def patterns(
 ) -> list[str]:
     """Return the patterns of the play's hosts: `pattern`, those of cloudtrail_kms_hosts, or localhost.
 
-    `arguments` are those of ansible-playbook. Raises HostsError where they leave no host, or no task.
+    `arguments` are those of ansible-playbook. Raises HostsError where they leave no host, or no task, and
+    VariablesError where its extra variables are not what they are meant to be.
     """
+    refuse_extra(arguments, loader)
     wanted = [pattern] if pattern else _chosen(variables, templar)
     if arguments.get("syntax"):
         return wanted  # nothing is audited, and no inventory need be there

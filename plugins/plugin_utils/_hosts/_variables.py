@@ -125,9 +125,9 @@ _ARTIFACTS = frozenset(
         ),
     }
 )
-_SETTABLE = frozenset({*SPEC, *_OF_PLAYBOOKS, *_OF_AWX, *_OF_THE_RULEBOOK})
+SETTABLE = frozenset({*SPEC, *_OF_PLAYBOOKS, *_OF_AWX, *_OF_THE_RULEBOOK})
 # Whatever else begins with the prefix is a mistake: it would be taken for a variable that nobody has set.
-KNOWN = frozenset(PREFIX + name for name in (*_SETTABLE, *_ARTIFACTS, "account"))
+KNOWN = frozenset(PREFIX + name for name in (*SETTABLE, *_ARTIFACTS, "account"))
 
 
 class VariablesError(ValueError):
@@ -152,7 +152,7 @@ def _meant(name: str) -> str:
 def _nearest(name: str) -> Iterator[str]:
     """Yield what may have been meant, the likeliest first, as a message names it."""
     prefixes = ("awx_", "drift_")
-    real = sorted(each for each in _SETTABLE if name.startswith(prefixes) or not each.startswith(prefixes))
+    real = sorted(each for each in SETTABLE if name.startswith(prefixes) or not each.startswith(prefixes))
     within = _suboptions(SPEC)
     yield from (PREFIX + each for each in get_close_matches(name, real, n=1, cutoff=_MISSPELT))
     yield from within.get(name, ())

@@ -20,6 +20,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import partial
 from typing import Any
 
 from ansible import constants
@@ -47,7 +48,6 @@ _OF_A_RESTORE = frozenset(
     )
 )
 _MOST_NAMED = 5  # of the variables of others
-_OF_NO_NAME = {"_raw_params": "a word without ="}
 _OF_A_PLAN = ("--check", "--diff")
 _GREEN = (f"{PREFIX}fail_on", "never")
 _ENVIRONMENT = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION")
@@ -89,12 +89,12 @@ def next_command(
     """
     name = our_playbook(arguments)
     if audit and name == "audit" and audit["summary"]["non_compliant"]:
-        return _typed("enforce", arguments, _goes_on, needed, _OF_A_PLAN)
+        return _typed("enforce", arguments, partial(_goes_on, anew=needed), needed, _OF_A_PLAN)
     planned = any(change["status"] == "planned" for change in result.get("changes", ()))
     if not (name and planned and arguments.get("check")):
         return ""
     needed = () if name == "restore" else needed
-    return _typed(name, arguments, lambda item: _goes_on(item) and item != _GREEN, needed)
+    return _typed(name, arguments, lambda item: _goes_on(item, needed) and item != _GREEN, needed)
 
 
 def without_green(arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> tuple[str, ...]:
@@ -144,7 +144,7 @@ def _typed(
     before = _environment(arguments)
     command = f"{before}ansible-playbook {PLAYBOOKS}{playbook} {shlex.join([*words, *more])}".strip()
     typed = [item for text in _extra_vars(arguments) if text[0] != "@" for item in _values(text).items()]
-    others = sorted({_OF_NO_NAME.get(item[0], str(item[0])) for item in typed if not _is_of_ours(item)})
+    others = sorted({str(item[0]) for item in typed if not _is_of_ours(item)})
     more_options = _has_more_options(arguments)
     if not (others or more_options or None in variables) and printable(command) == command:
         return command
@@ -181,9 +181,12 @@ def _is_of_ours(item: _Item) -> bool:
     return str(item[0]).startswith(PREFIX)
 
 
-def _goes_on(item: _Item) -> bool:
-    """Return whether a variable is one of ours for the next run as well: its playbook says what it does."""
-    return _is_of_ours(item) and item[0] != f"{PREFIX}mode"
+def _goes_on(item: _Item, anew: Sequence[str]) -> bool:
+    """Return whether a variable is one of ours for the next run as well: its playbook says what it does.
+
+    None of those that are set `anew`, as in `name=true`.
+    """
+    return _is_of_ours(item) and item[0] not in {f"{PREFIX}mode", *(each.partition("=")[0] for each in anew)}
 
 
 def _kept(text: str, is_kept: Callable[[_Item], bool]) -> str | None:

@@ -1,0 +1,60 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is wrong with the variables of -e that Ansible takes without a word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import SequenceMatcher
+from typing import Any
+
+from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.splitter import parse_kv, split_args
+from ansible.utils.vars import load_extra_vars
+
+from ._variables import PREFIX, SETTABLE, VariablesError
+
+# Where Ansible leaves words that set nothing (ansible.parsing.splitter, parse_kv). They may be parts of a secret.
+_NO_VARIABLE = "_raw_params"
+# From this likeness on (difflib's ratio) a prefix is ours but for a letter: one letter for another comes to 0.933.
+_MISSPELT = 0.93
+
+
+def refuse_extra(arguments: Mapping[str, Any], loader: Any) -> None:
+    """Raise VariablesError for a word that sets nothing, a misspelt prefix, or a variable of ours with two values.
+
+    `arguments` are those of ansible-playbook.
+    """
+    extra = load_extra_vars(loader)
+    if _NO_VARIABLE in extra:
+        raise VariablesError(
+            "-e holds words without =, which set nothing. Write name=value, without spaces around =, lists with commas "
+            "and without spaces, or JSON."
+        )
+    for name, meant in ((str(name), _meant(str(name))) for name in extra):
+        if meant and not name.startswith(PREFIX):
+            raise VariablesError(f"-e sets {name}, which is no variable of this collection; did you mean {meant}?")
+    values: dict[str, Any] = {}
+    for name, value in _typed(arguments):
+        if str(name).startswith(PREFIX) and values.setdefault(name, value) != value:
+            raise VariablesError(f"-e sets {name} twice, to different values. Set it once.")
+
+
+def _meant(name: str) -> str:
+    """Return the variable of ours that a name is but for a letter of the prefix, or an empty text."""
+    plain = name.lower().replace("-", "_")
+    for known in sorted((each for each in SETTABLE if plain.endswith(f"_{each}")), key=len):
+        if SequenceMatcher(None, plain.removesuffix(known), PREFIX).ratio() >= _MISSPELT:
+            return PREFIX + known
+    return ""
+
+
+def _typed(arguments: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
+    """Yield each variable that was typed with its value; those of files are there to be replaced by what is typed."""
+    for text in filter(None, arguments.get("extra_vars") or ()):
+        if text[0] in "[{":
+            yield from DataLoader().load(text).items()
+        elif text[0] != "@":
+            yield from (item for word in split_args(text) for item in parse_kv(word).items())

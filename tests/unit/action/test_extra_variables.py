@@ -1,0 +1,97 @@
+# Copyright: Contributors to the aws_baseline.cloudtrail project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is wrong in -e is refused where Ansible takes it in silence: a run would be wider, or narrower, than meant."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.utils.vars import load_extra_vars
+
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts import VariablesError, refuse_extra
+
+OWN = [
+    {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "tasks": [{"import_role": {"name": "aws_baseline.cloudtrail.cloudtrail_kms"}}],
+    }
+]
+WORDS = "-e holds words without =, which set nothing. Write name=value"
+
+
+def refuse(*texts: str) -> None:
+    """Read these texts of -e as Ansible does, and refuse what is wrong."""
+    arguments = {"extra_vars": texts}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ansible.context.CLIARGS", arguments)
+        patch.setattr(load_extra_vars, "extra_vars", {}, raising=False)
+        refuse_extra(arguments, DataLoader())
+
+
+@pytest.mark.parametrize("playbook", ["audit", "restore", "join", "own.yml"])
+def test_a_word_without_a_value_is_refused_before_anything_is_read(playbook: str, tmp_path: Path) -> None:
+    own = tmp_path / "own.yml"
+    own.write_text(yaml.safe_dump(OWN), encoding="utf-8")
+    name = str(own) if playbook == own.name else f"aws_baseline.cloudtrail.{playbook}"
+    command = ["ansible-playbook", name, "-e", "cloudtrail_kms_trails: first-steps"]
+    environment = {**os.environ, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_REGION": "us-east-1"}
+    played = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert played.returncode != 0
+    assert WORDS in " ".join((played.stdout + played.stderr).split())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("cloudtrail_kms_trails: first-steps", "cloudtrail_kms_hosts = x", "cloudtrail_kms_hosts= x", "hunter2"),
+        "cloudtrail_kms_hosts=444444444444, 333333333333",
+    ],
+)
+def test_words_without_a_value_are_refused_and_not_shown(text: str) -> None:
+    with pytest.raises(VariablesError, match=f"^{WORDS}") as refused:
+        refuse("a=1", text)
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("cloudtrial_kms_trails", "cloudtrail_kns_trails", "cloudtrailkms_trails", "cloud_trail_kms_trails"),
+        *("cloudtrail-kms-trails", "CLOUDTRAIL_KMS_TRAILS", "_cloudtrail_kms_trails", "'cloudtrail_kms_trails"),
+    ],
+)
+def test_a_misspelt_prefix_is_refused(name: str) -> None:
+    with pytest.raises(VariablesError, match=r"no variable of this collection; did you mean cloudtrail_kms_trails\?$"):
+        refuse(f'{{"{name}": 1}}')
+
+
+def test_the_variables_of_others_are_left_alone() -> None:
+    for name in ("cloudtrail_s3_bucket", "cloudtrail_aws_regions", "my_cloudtrail_kms_hosts", "cloudtrial_kms_ticket"):
+        refuse(f"{name}=1", f"{name}=2")
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("cloudtrail_kms_trails=a", "cloudtrail_kms_trails=b"),
+        ("cloudtrail_kms_trails=a cloudtrail_kms_trails=b",),
+        ('{"cloudtrail_kms_trails": ["a"]}', "x=1 cloudtrail_kms_trails=b"),
+    ],
+)
+def test_two_values_of_one_variable_are_refused(texts: tuple[str, ...]) -> None:
+    with pytest.raises(VariablesError, match=r"^-e sets cloudtrail_kms_trails twice, to different values. Set it once"):
+        refuse(*texts)
+
+
+def test_the_same_value_twice_and_one_that_replaces_that_of_a_file_are_taken(tmp_path: Path) -> None:
+    file = tmp_path / "vars.yml"
+    file.write_text("cloudtrail_kms_trails: c\n", encoding="utf-8")
+    refuse("cloudtrail_kms_trails=a", f"@{file}", "cloudtrail_kms_trails=a", "")
