@@ -63,7 +63,8 @@ class Reason:
     """Why something is refused or has failed, or is warned of: of which trails, by ARN, for which key, and what to set.
 
     `text` is why, after the `subject` where that is not the trails; `more` are details and the next step, before the
-    options. `to_add` is for what another tool owns.
+    options. `row` is what to delete from a backup, so that the rest of it is restored. `to_add` is for what another
+    tool owns.
     """
 
     text: str
@@ -73,11 +74,13 @@ class Reason:
     to_add: tuple[Fragment, ...] = field(default=(), compare=False)
     subject: str = ""
     more: str = ""
+    row: str = ""
 
     def __str__(self) -> str:
         """Return all of it as plain sentences."""
         subject = f"{self.subject}: " if self.subject else about(self.trails)
-        return subject + with_options(f"{self.text} {self.more}".rstrip(), self.options)
+        leave = f"To restore the rest, delete {self.row} in the backup file." if self.row else ""
+        return subject + with_options(" ".join(filter(None, (self.text, leave, self.more))), self.options)
 
 
 @dataclass(frozen=True)

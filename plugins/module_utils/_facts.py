@@ -160,6 +160,12 @@ def moment(read_at: datetime) -> str:
     return read_at.isoformat(timespec="seconds")
 
 
+def unrefused(resources: Iterable[str], refusals: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the resources that no refusal is about: a restore changes these once the refused rows are deleted."""
+    refused = {arn for each in refusals for arn in (*each["trails"], each["key"])}
+    return [arn for arn in resources if arn not in refused]
+
+
 def _with_facts_of_owners(
     owners: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]], row: Mapping[str, Any]
 ) -> Mapping[str, Any]:

@@ -199,6 +199,26 @@ def test_what_a_run_says_of_its_undo_is_what_the_restore_says(
     assert told["undo"] is None
 
 
+def test_what_to_delete_from_a_backup_is_said_where_the_rest_can_go_back(
+    options: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    backup = tmp_path / "backup.json"
+    asked = options("healthy", replace_compliant_key=True, backup_path=str(backup))
+    answer(cloudtrail_kms_enforce, asked)
+    saved = json.loads(backup.read_text(encoding="utf-8"))
+    (row,) = saved["accounts"][0]["trail_keys"]
+    gone = {**row, "arn": f"{row['arn']}-gone"}
+    restore = {**asked, "restore": [str(backup)], "backup_path": None, "_ansible_check_mode": True}
+    for rows, is_said in (([row, gone], True), ([gone], False)):
+        saved["accounts"][0]["trail_keys"] = rows
+        backup.write_text(json.dumps(saved), encoding="utf-8")
+        (refusal,) = answer(cloudtrail_kms_enforce, restore)["refusals"]
+        advice = " To restore the rest, delete its entry from trail_keys in the backup file." if is_said else ""
+        assert refusal["message"] == (
+            f"The trail {gone['arn']}: it does not exist, or cannot be changed from here.{advice}"
+        )
+
+
 def _by_resource(undo: dict[str, Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
     """What goes back, and what is refused for what; a reason may name a key that has no ARN in the plan."""
     return undo["resources"], [(each["trails"], each["subject"], each["reason"][:30]) for each in undo["refusals"]]

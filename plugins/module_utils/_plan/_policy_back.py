@@ -38,7 +38,8 @@ _TRAILS = re.compile(r'arn:[^":]+:cloudtrail:[^":]*:([^":]*):trail/[^"]*')
 NEEDED_OF_A_KEY = ("key_is_usable", "key_in_bucket_region", "key_policy_allows_encrypt")
 # Without these a trail delivers nothing. What else a restored trail fails, it failed before; the verdict says so.
 NEEDED_TO_DELIVER = (*NEEDED_OF_A_KEY, "key_policy_allows_decrypt", "bucket_policy_accepts_key")
-_DELETE = "delete its entry from key_policies in the backup file"
+_ROW = "its entry from key_policies"
+_BY_HAND = "To put it back all the same, set it by hand."
 # A restore has written more before than after.
 _WHOSE_FILE = "If a restore wrote the file, run the enforcement instead; otherwise use the file as it was written"
 
@@ -88,12 +89,14 @@ def key_to_restore(row: Replaced, key: KeyFact, seen: Seen, writer: str | None) 
     if not isinstance(key, Key) or isinstance(key.policy, ReadError):
         return Reason(
             "it cannot be read, so it is left as it is.",
-            more=f"Restore with credentials that may read it, or {_DELETE}.",
+            row=_ROW,
+            more="To restore it all the same, use credentials that may read it.",
         )
     if not same_policy(key.policy, row.after):
         return Reason(
             "somebody else has changed it since the backup, so it is left as it is.",
-            more=f"Set it by hand, or {_DELETE}.",
+            row=_ROW,
+            more=_BY_HAND,
         )
     accounts = concerned(row, seen)
     before, present = parse(str(row.before)), parse(key.policy)
@@ -112,14 +115,16 @@ def _why_not_all_is_seen(accounts: Mapping[str, Snapshot | None]) -> Reason | No
         return Reason(
             f"account {listing(unread)} also uses the key, and its trails, which this run does not read, may need "
             "the present policy.",
-            more=f"Restore together with the accounts that use the key, or {_DELETE}, and set it by hand when no "
-            "trail needs it.",
+            row=_ROW,
+            more="Restore together with the accounts that use the key, or set it by hand when no trail needs the "
+            "present one.",
         )
     regions = sorted({region for snapshot in accounts.values() if snapshot for region in _unseen_regions(snapshot)})
     if regions:
         return Reason(
             f"the trails in {', '.join(regions)} cannot be read, and may need the present policy.",
-            more=f"Restore with credentials that may read every region, or {_DELETE} and set it by hand.",
+            row=_ROW,
+            more="To restore it all the same, use credentials that may read every region, or set it by hand.",
         )
     return None
 
@@ -134,7 +139,7 @@ def _why_kms_would_not_take_it(before: Policy, present: Policy) -> Reason | None
     problems = validate(before, accepted=present)
     if problems:
         why = f"KMS would not accept the earlier policy: {' '.join(problems)}"
-        return Reason(why, more=f"Set it by hand, or {_DELETE}.")
+        return Reason(why, row=_ROW, more=_BY_HAND)
     return None
 
 
@@ -196,13 +201,14 @@ def would_go_blind(
         for rule, finding in after[trail.arn].items():
             is_hard = trail.arn in moved and rule in NEEDED_OF_A_KEY
             if is_hard or is_worse(before[trail.arn].get(rule), finding):
-                row = "trail from trail_keys" if trail.arn in moved else "key from key_policies"
+                row = "its entry from trail_keys" if trail.arn in moved else "the entry of the key from key_policies"
                 yield Reason(
                     f"after the restore it {'would' if finding.status == 'fail' else 'might'} fail {rule} under the "
                     f"key {trail.kms_key_arn}: {finding.message}",
                     trails=(trail.arn,),
                     key=trail.kms_key_arn,
-                    more=f"Delete the row of this {row} in the backup file, or fix the cause first.",
+                    row=row,
+                    more="To restore it all the same, fix the cause first.",
                 )
 
 

@@ -27,7 +27,7 @@ from ._undo import Undo, Undos
 from ._unseen import blind_moves
 from ._warnings import plan_warnings
 
-_DELETE = "delete its entry from trail_keys in the backup file"
+_ROW = "its entry from trail_keys"
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,8 @@ class _Restore:
                 yield Reason(
                     "a restore does not change it, because new logs may need it.",
                     subject=f"The policy of {undo.row.arn}",
-                    more="Set it by hand, or delete its entry from bucket_policies in the backup file.",
+                    row="its entry from bucket_policies",
+                    more="To put it back all the same, set it by hand.",
                 )
         present = {trail.arn for trail in snapshot.trails}
         for arn in self._asked[account].created_trails if account in self._asked else ():
@@ -181,7 +182,8 @@ class _Restore:
                 yield Reason(
                     "a restore deletes nothing.",
                     trails=(arn,),
-                    more="Delete it by hand, or delete its entry from created_trails in the backup file.",
+                    row="its entry from created_trails",
+                    more="To remove it all the same, delete it by hand.",
                 )
 
     def _with_shared(self, plans: Mapping[str, Plan], shared: Iterable[Undo]) -> RestorePlans:
@@ -242,7 +244,8 @@ def plan_policy(undo: Undo, seen: Seen, key: KeyFact, request: EnforceRequest) -
             f"{finding.rule} with the earlier policy: {finding.message}",
             key=row.arn,
             subject=where,
-            more="Delete the row of the key from key_policies there, or give the trail another key first.",
+            row="the entry of the key from key_policies",
+            more="To restore it all the same, give the trail another key first.",
         )
         for trail, finding in who_needs_it(row, found, seen)
     )
@@ -270,7 +273,7 @@ def _trail_goes_back(
     writable = (trail for trail in snapshot.trails if trail.ownership != "inherited")
     trail = next((trail for trail in writable if trail.arn == row.arn), None)
     if trail is None:
-        gone = Reason("it does not exist, or cannot be changed from here.", more=f"{_DELETE.capitalize()}.")
+        gone = Reason("it does not exist, or cannot be changed from here.", row=_ROW)
         refusals.append(replace(gone, trails=(row.arn,)))
     elif trail.kms_key_arn != row.before:
         ours = _is_still_ours(trail, row, created, snapshot)
@@ -300,7 +303,8 @@ def _is_still_ours(trail: Trail, row: Replaced, created: Collection[str], snapsh
 def _somebody_elses(trail: Trail) -> Reason:
     return Reason(
         f"somebody else set its key to {trail.kms_key_arn} after the backup.",
-        more=f"Set its key by hand, or {_DELETE}.",
+        row=_ROW,
+        more="To put it back all the same, set its key by hand.",
     )
 
 
@@ -308,17 +312,16 @@ def _why_it_stays(trail: Trail, row: Replaced, keys: Mapping[str, KeyFact]) -> R
     if row.before is None:
         return Reason(
             "no key was set before the backup, and this collection never removes encryption.",
-            more="To restore the rest, delete the row from trail_keys in the backup file. To remove the encryption all "
-            f"the same: aws cloudtrail update-trail --region {trail.home_region} --name {trail.arn} "
+            row=_ROW,
+            more=f"To remove the encryption all the same: aws cloudtrail update-trail --region {trail.home_region} "
+            f"--name {trail.arn} "
             '--kms-key-id ""',
         )
     key = keys[row.before]
     if isinstance(key, Key):
         return None
     why = key.message if isinstance(key, Missing) else f"{key.operation} answered {key.code}: {key.message}"
-    return Reason(
-        f"its key {row.before} cannot be found ({why}).", more=f"To leave the trail on the key it has, {_DELETE}."
-    )
+    return Reason(f"its key {row.before} cannot be found ({why}).", row=_ROW)
 
 
 def _policy_goes_back(

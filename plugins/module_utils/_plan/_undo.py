@@ -144,5 +144,6 @@ def _why_incomplete(path: Iterable[_Write], accounts: Collection[str], rows: str
         return None
     return Reason(
         f"the backup has a later change of account {listing(absent)}, which this run does not read.",
-        more=f"Restore together with that account, or delete its entries from {rows} to leave it as it is.",
+        row=f"its entries from {rows}",
+        more="Restore together with that account.",
     )

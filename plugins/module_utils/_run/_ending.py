@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from ansible.module_utils.common.warnings import warn as _warn
 
 from .._checks import AccountVerdict
-from .._facts import account_row, document, moment
+from .._facts import account_row, document, moment, unrefused
 from .._model import ReadError, Reason, Snapshot
 from .._plan import RestorePlans, change_rows, diff, to_add_rows
 from .._printable import printable, unforeseen
@@ -60,13 +60,16 @@ def _result(outcome: RunOutcome, run: Run) -> dict[str, Any]:
     results = [*outcome.keys, *outcome.accounts.items()]
     changes = [(account_id, change) for account_id, done in results for change in done.changes]
     warned = {printable(str(each)): _settings(each) for each in _warnings(outcome)}
+    refusals = [(account_id, why) for account_id, done in results for why in done.refusals]
     return {
         "changed": any(change.status in ("planned", "applied") for _id, change in changes),
         "changes": [
             {"account_id": account_id, **row} for account_id, change in changes for row in change_rows([change])
         ],
-        "refusals": list(_rows(results, "refusals")),
-        "errors": list(_rows(results, "errors")),
+        "refusals": _refused((change.resource for _id, change in changes), refusals)[1],
+        "errors": [
+            _row(each, Reason(why) if isinstance(why, str) else why) for each, done in results for why in done.errors
+        ],
         "deliveries": {arn: done for each in outcome.accounts.values() for arn, done in each.deliveries.items()},
         "run_warnings": list(warned),
         "warning_settings": {text: settings for text, settings in warned.items() if settings},
@@ -84,10 +87,16 @@ def _warnings(outcome: RunOutcome) -> list[str | Reason]:
     return list(dict.fromkeys([*outcome.warnings, *(warning for _id, done in results for warning in done.warnings)]))
 
 
-def _rows(results: list[tuple[str, Any]], of: str) -> Iterator[dict[str, Any]]:
-    for account_id, done in results:
-        for each in getattr(done, of):
-            yield _row(account_id, Reason(each) if isinstance(each, str) else each)
+def _refused(
+    resources: Iterable[str], refusals: Sequence[tuple[str, Reason]]
+) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return what is changed once the refused rows are gone from a backup, and the refusals.
+
+    Where that is nothing, no refusal says to delete a row. Only those of a restore do.
+    """
+    rows = [_row(*each) for each in refusals]
+    left = unrefused(resources, rows)
+    return left, rows if left else [_row(account_id, replace(why, row="")) for account_id, why in refusals]
 
 
 def _row(account_id: str, why: Reason) -> dict[str, Any]:
@@ -105,14 +114,10 @@ def _row(account_id: str, why: Reason) -> dict[str, Any]:
 def _undo(restore: RestorePlans) -> dict[str, Any]:
     """Return what a restore would change once the rows that it refuses are gone from the backup, and why it does."""
     plans = [*restore.plans.items(), *((each.undo.account_id, each.plan) for each in restore.policies)]
-    kept = {arn for _id, plan in plans for refusal in plan.refusals for arn in (*refusal.trails, refusal.key)}
-    resources = [change.resource for _id, plan in plans for change in plan.changes if change.resource not in kept]
-    refusals = [
-        {**_row(account_id, why), "subject": why.subject, "reason": printable(why.text.removesuffix("."))}
-        for account_id, plan in plans
-        for why in plan.refusals
-    ]
-    return {"resources": resources, "refusals": refusals}
+    refusals = [(account_id, why) for account_id, plan in plans for why in plan.refusals]
+    resources, rows = _refused((change.resource for _id, plan in plans for change in plan.changes), refusals)
+    words = ({"subject": why.subject, "reason": printable(why.text.removesuffix("."))} for _id, why in refusals)
+    return {"resources": resources, "refusals": [{**row, **more} for row, more in zip(rows, words, strict=True)]}
 
 
 def _settings(why: str | Reason) -> list[dict[str, bool | str]]:

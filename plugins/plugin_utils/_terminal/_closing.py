@@ -14,6 +14,7 @@ from typing import Any
 from ansible import constants, context
 from ansible.utils.helpers import pct_to_int
 
+from ...module_utils._facts import unrefused
 from ...module_utils._printable import count, first_of, unforeseen
 from .._reports import FORMATS, accounts_of, is_excepted, verdict_words
 from ._commands import (
@@ -114,6 +115,8 @@ def _enforced(
     is_restored = is_restore and not is_plan and not registered.get("failing")
     sentence = restored(result) if is_restored else outcome(result, is_plan=is_plan)
     yield sentence.replace(":", " in this batch:", 1) if in_batches else sentence
+    if is_restore and _is_in_vain(result):
+        yield "Restore   nothing of this backup can go back as things are"
     if not is_plan:
         yield from delivered(result)
         yield from proven(result)
@@ -163,6 +166,8 @@ def _commands(
     variables: Mapping[str, Any],
 ) -> Iterator[str]:
     """Yield the command that goes on, and what is to be decided before."""
+    if our_playbook(arguments) == "restore" and _is_in_vain(result):
+        return
     if _is_refused(arguments, result):
         with_choice = any(each["settings"] for each in result["refusals"])
         adding = ", with -e for each variable that you decide to set" if with_choice else ""
@@ -290,6 +295,13 @@ def _namer(result: Mapping[str, Any], planned: Mapping[str, Any] | None) -> Call
 def _name(arn: str, *, is_alone: bool) -> str:
     account, name = arn.split(":", 5)[4:] if arn != _BUCKET else ("", _BUCKET)
     return name if is_alone or not account else f"{name} of {account}"
+
+
+def _is_in_vain(restore: Mapping[str, Any]) -> bool:
+    """Return whether a restore is refused all that it is about, and no option would allow any of it."""
+    refusals = restore.get("refusals", ())
+    left = unrefused((each["resource"] for each in restore.get("changes", ())), refusals)
+    return bool(refusals) and not left and not any(each["settings"] for each in refusals)
 
 
 def _is_refused(arguments: Mapping[str, Any], result: Mapping[str, Any]) -> bool:

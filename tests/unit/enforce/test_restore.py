@@ -120,8 +120,8 @@ def test_a_policy_that_somebody_else_has_changed_is_refused(load: Callable[[str]
     outcome = restored(lab, done)
     assert outcome.changes == ()
     assert (*map(str, outcome.refusals),) == (
-        f"The policy of {arn}: somebody else has changed it since the backup, so it is left as it is. Set it by hand, "
-        "or delete its entry from key_policies in the backup file.",
+        f"The policy of {arn}: somebody else has changed it since the backup, so it is left as it is. To restore "
+        "the rest, delete its entry from key_policies in the backup file. To put it back all the same, set it by hand.",
     )
 
 

@@ -215,10 +215,11 @@ def test_what_no_restore_puts_back_is_refused_unless_it_is_back() -> None:
         created_trails=(build.TRAIL_ARN,),
     )
     assert (*map(str, left.refusals),) == (
-        "The policy of arn:aws:s3:::logs: a restore does not change it, because new logs may need it. Set it by "
-        "hand, or delete its entry from bucket_policies in the backup file.",
-        f"The trail {build.TRAIL_ARN}: a restore deletes nothing. Delete it by hand, or delete "
-        "its entry from created_trails in the backup file.",
+        "The policy of arn:aws:s3:::logs: a restore does not change it, because new logs may need it. To restore "
+        "the rest, delete its entry from bucket_policies in the backup file. To put it back all the same, set it by "
+        "hand.",
+        f"The trail {build.TRAIL_ARN}: a restore deletes nothing. To restore the rest, delete its entry from "
+        "created_trails in the backup file. To remove it all the same, delete it by hand.",
     )
     back = restoring(
         PRESENT,

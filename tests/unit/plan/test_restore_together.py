@@ -148,7 +148,7 @@ def test_the_policy_stays_for_a_trail_that_stays() -> None:
     refused = policy_refusal(planned)
     assert f"The policy of {SHARED}, in the backup of account {SECURITY}: the trail {trail_arn(B)} still has" in refused
     assert "would fail key_policy_allows_encrypt with the earlier policy" in refused
-    assert "Delete the row of the key from key_policies there" in refused
+    assert "To restore the rest, delete the entry of the key from key_policies in the backup file." in refused
     assert trail_arn(A) not in refused
 
 
