@@ -32,8 +32,8 @@ def result_by_variables(result: Mapping[str, Any], variables: Mapping[str, Any])
 
     `variables` are those of the task. An account that a limit leaves out may own what could not be read.
     """
-    left_out = accounts_of(variables).difference(variables.get("ansible_play_hosts_all", ()))
-    is_limited = bool(variables.get("ansible_limit") and left_out)
+    accounts = accounts_of(variables) if variables.get("ansible_limit") else set()
+    left_out = accounts.difference(variables.get("ansible_play_hosts_all", ()))
     is_one_of_many = len((result.get("before") or {"accounts": ()})["accounts"]) > 1
     found, of_warnings = _failure_by_variables(result), result.get("warning_settings", {})
     for name in ("warnings", "run_warnings"):
@@ -44,10 +44,10 @@ def result_by_variables(result: Mapping[str, Any], variables: Mapping[str, Any])
             found[name] = [_by_variables(each, "message", is_one_of_many=is_one_of_many) for each in result[name]]
     for name in ("before", "after"):
         if result.get(name):
-            found[name] = audit_by_variables(result[name], is_limited=is_limited)
+            found[name] = audit_by_variables(result[name], left_out=left_out)
     # Ansible adds facts of its own, such as the interpreter that it discovered.
     if audit := result.get("ansible_facts", {}).get("cloudtrail_kms"):
-        audit = audit_by_variables(audit, is_limited=is_limited)
+        audit = audit_by_variables(audit, left_out=left_out)
         found["ansible_facts"] = {**result["ansible_facts"], "cloudtrail_kms": audit}
     return found
 
@@ -64,18 +64,18 @@ def _failure_by_variables(result: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def audit_by_variables(audit: Mapping[str, Any], *, is_limited: bool = False) -> dict[str, Any]:
+def audit_by_variables(audit: Mapping[str, Any], *, left_out: Collection[str] = ()) -> dict[str, Any]:
     """Return an audit with variables in what is to be done about its findings and errors, where there are none yet."""
     closed = frozenset(row["account_id"] for row in audit["accounts"] if not_entered(row))
-    return {**audit, "accounts": [_account(row, closed, is_limited) for row in audit["accounts"]]}
+    return {**audit, "accounts": [_account(row, closed, left_out) for row in audit["accounts"]]}
 
 
-def _account(row: Mapping[str, Any], closed: Collection[str], is_limited: bool) -> dict[str, Any]:
+def _account(row: Mapping[str, Any], closed: Collection[str], left_out: Collection[str]) -> dict[str, Any]:
     trails = [
         {
             **trail,
             "findings": [
-                _owner_first(_by_variables(finding, "remediation"), trail, closed, is_limited)
+                _owner_first(_by_variables(finding, "remediation"), trail, closed, left_out)
                 for finding in trail["findings"]
             ],
         }
@@ -85,7 +85,7 @@ def _account(row: Mapping[str, Any], closed: Collection[str], is_limited: bool) 
 
 
 def _owner_first(
-    finding: Mapping[str, Any], trail: Mapping[str, Any], closed: Collection[str], is_limited: bool
+    finding: Mapping[str, Any], trail: Mapping[str, Any], closed: Collection[str], left_out: Collection[str]
 ) -> Mapping[str, Any]:
     """Return a finding that says first which account of the inventory may own what was not read, and was not entered.
 
@@ -98,8 +98,10 @@ def _owner_first(
     if closed and (owner in closed or unread["service"] == "s3"):
         who = f"Account {owner}" if owner else "An account that may own the bucket"
         cause = f"{who} could not be entered: see sts:AssumeRole first."
-    elif is_limited and unread["service"] == "s3":
-        cause = "An account that --limit leaves out may own the bucket: add it to the limit."
+    elif left_out and unread["service"] == "s3":
+        named = next((each for each in sorted(left_out) if each in trail["bucket_name"]), "")
+        who = f"Account {named}, which --limit leaves out," if named else "An account that --limit leaves out"
+        cause = f"{who} may own the bucket: add it to the limit."
     else:
         return finding
     return {**finding, "remediation": f"{cause} Otherwise a{remediation[1:]}"}

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -147,9 +148,9 @@ CLOSED: dict[str, Any] = {
 }
 
 
-def to_do(found: dict[str, Any], *others: dict[str, Any], is_limited: bool = False) -> str:
-    inheriting = {**account("unknown", trail("main", "unknown", found)), "account_id": "2" * 12}
-    (told, *_rest) = audit_by_variables(audit(inheriting, *others), is_limited=is_limited)["accounts"]
+def to_do(found: dict[str, Any], *others: dict[str, Any], left_out: Collection[str] = (), **fields: str) -> str:
+    inheriting = {**account("unknown", trail("main", "unknown", found, **fields)), "account_id": "2" * 12}
+    (told, *_rest) = audit_by_variables(audit(inheriting, *others), left_out=left_out)["accounts"]
     return str(told["trails"][0]["findings"][0]["remediation"])
 
 
@@ -166,8 +167,12 @@ def test_what_was_not_read_says_first_who_was_not_entered() -> None:
 
 def test_a_bucket_may_be_of_an_account_that_a_limit_leaves_out(capsys: pytest.CaptureFixture[str]) -> None:
     leaving = "An account that --limit leaves out may own the bucket: add it to the limit. Otherwise allow the caller "
-    assert to_do(BUCKET, is_limited=True).startswith(leaving)
-    assert to_do(KEYS, is_limited=True) == KEYS["remediation"]
+    assert to_do(BUCKET, left_out=[OWNER]).startswith(leaving)
+    assert to_do(KEYS, left_out=[OWNER]) == KEYS["remediation"]
+    named = to_do(BUCKET, left_out=["3" * 12, "4" * 12], bucket_name=f"logs-{'4' * 12}")
+    assert named.startswith(
+        f"Account {'4' * 12}, which --limit leaves out, may own the bucket: add it to the limit. Oth"
+    )
     told = facts_of(audit(account("unknown", trail("main", "unknown", BUCKET))))
     both = {"groups": {"all": ["localhost", OWNER, "2" * 12]}}
     for limit, hosts, is_said in (
