@@ -101,6 +101,12 @@ class Change:
     status: ChangeStatus = "planned"
     to_add: tuple[Fragment, ...] = field(default=(), compare=False)
 
+    @property
+    def policies(self) -> tuple[str | None, str | None]:
+        """The policy of the resource before and after; None where there is none, or where it is not what changes."""
+        before, after = ((side or {}).get("policy") for side in (self.before, self.after))
+        return None if before is None else str(before), None if after is None else str(after)
+
     def with_arns(self, created: Mapping[str, str]) -> Change:
         """Return the change with the ARNs of created keys in place of their placeholders."""
 

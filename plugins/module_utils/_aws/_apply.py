@@ -65,19 +65,29 @@ def apply(
     `same_policy` returns whether two policies mean the same. The plan goes on after an optional change that fails.
     No change is begun once `pace.stopped` is set.
     """
-    return _Run(account, prerequisites, pace, same_policy).apply(changes)
+    return _Run(account, changes, prerequisites, pace, same_policy).apply()
 
 
 class _Run:
     """One plan being applied."""
 
-    def __init__(self, account: Account, prerequisites: Prerequisites, pace: Pace, same_policy: SamePolicy) -> None:
-        self._account, self._pace = account, pace
-        self._present = Present(account, pace, same_policy, prerequisites)
+    def __init__(
+        self,
+        account: Account,
+        changes: Sequence[Change],
+        prerequisites: Prerequisites,
+        pace: Pace,
+        same_policy: SamePolicy,
+    ) -> None:
+        self._account, self._changes, self._pace = account, changes, pace
+        # As they are at each moment: what a change of the plan replaces is in place until it is that one's turn.
+        self._policies = dict(prerequisites.policies) | _replaced(changes)
+        self._present = Present(account, pace, same_policy, replace(prerequisites, policies=self._policies))
         self._created: dict[str, str] = {}
-        self._usable, self._policies = set(prerequisites.usable), dict(prerequisites.policies)
+        self._usable = set(prerequisites.usable)
 
-    def apply(self, changes: Sequence[Change]) -> Applied:
+    def apply(self) -> Applied:
+        changes = self._changes
         done: list[Change] = []
         unrotated: list[str] = []
         for number, planned in enumerate(changes):
@@ -116,6 +126,8 @@ class _Run:
                 self._policies[created] = change.parameters["Policy"]
             elif self._write(change) and "policy" in change.after:
                 self._verify_policy(change)
+            if change.operation != "CreateKey" and "policy" in change.after:
+                self._policies[change.resource] = change.policies[1]
         except (_InterruptedError, StaleError, FailedError):
             raise
         except Exception as error:
@@ -222,6 +234,11 @@ class _Run:
                     f"The policy of {change.resource} was written, but AWS shows another policy. Find out who else "
                     "writes it, and run again."
                 )
+
+
+def _replaced(changes: Iterable[Change]) -> dict[str, str | None]:
+    """Return the policies that changes replace, by the ARN of the key or bucket; a bucket may have none."""
+    return {each.resource: each.policies[0] for each in changes if each.before and "policy" in each.before}
 
 
 def _interrupted(change: Change) -> str:

@@ -164,7 +164,7 @@ def changed_by_somebody(arn: str) -> StaleError:
 def _is_alias_of_key(present: Present, change: Change) -> bool:
     """Raise StaleError if another run gave the alias to a key first: two runs at once end with one key in use.
 
-    Raise it too if the key has another policy than planned, because with the alias the next run takes the key for ours.
+    Raise it too if the key has another policy than was read, because with the alias the next run takes it for ours.
     """
     alias, key_arn = change.parameters["AliasName"], change.parameters["TargetKeyId"]
     access = access_for(present.account, change)

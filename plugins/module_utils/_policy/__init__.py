@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ._bucket_policy import NOTHING, Delivery, merge_bucket_policy
 from ._budget import CHARACTERS, Budget
-from ._comparison import meaning, policy_meaning, same_policy
+from ._comparison import adds_nothing, meaning, policy_meaning, same_policy
 from ._conditions import Condition, split_operator
 from ._context_facts import ALTERNATIVES, OBJECT_KEY, SERVICE, TIME_KEYS, TRAIL_KEY
 from ._decide import Decision, concerning, decide, is_open_alike, told_apart

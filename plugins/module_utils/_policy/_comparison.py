@@ -46,6 +46,18 @@ def policy_meaning(text: str | None) -> Hashable:
     return _plain(rest), frozenset(counted.items())
 
 
+def adds_nothing(one: str | None, *others: str | None) -> bool:
+    """Whether each statement of a policy is in one of the others as well; a text that is no policy counts as one."""
+    return _statements(one) <= frozenset[Hashable]().union(*map(_statements, others))
+
+
+def _statements(text: str | None) -> frozenset[Hashable]:
+    try:
+        return frozenset(meaning(statement.document) for statement in parse(text or "").statements)
+    except PolicyError:
+        return frozenset([text])
+
+
 def meaning(statement: Any) -> Hashable:
     """What one statement says, including its Sid."""
     return frozenset(says(statement).items()) if isinstance(statement, Mapping) else _plain(statement)

@@ -62,7 +62,13 @@ class AccountRun(Written):
             return _without_shared(plan, shared, self.task)
 
         rounds = Rounds(
-            self.account, pace, save, lambda: planned(self._judged()), earlier=shared.changes, closed=closed
+            self.account,
+            pace,
+            save,
+            lambda: planned(self._judged()),
+            earlier=shared.changes,
+            closed=closed,
+            restores=bool(self.task.restore),
         )
         self._read_at, self._shared = self.account.access.now(), shared
         self.write(rounds, plan, "The account")

@@ -171,7 +171,7 @@ class Execution:
     def _change(self, step: KeyStep, pace: Pace) -> None:
         """Change a key for all that share it."""
         save = _Saving(self._file, step.owner, str(step.name))
-        rounds = Rounds(step.account, pace, save, step.planned_anew)
+        rounds = Rounds(step.account, pace, save, step.planned_anew, restores=bool(self._run.task.restore))
         step.write(rounds, step.plan, "The key")
         created = (change.resource for change in _applied(step) if change.operation == "CreateKey")
         known = [*(rounds.plan.predicted.keys if rounds.plan else ()), *created, step.name[0]]
@@ -180,7 +180,7 @@ class Execution:
     def _put_back(self, step: KeyStep, pace: Pace) -> None:
         """Put the policy of a key back, unless a trail needs what that removes, because it has not moved after all."""
         sharing = [self._accounts[account] for account in step.accounts if account in self._accounts]
-        self._read_again(each for each in sharing if not each.is_read_again)
+        self._read_again(sharing)  # another run may have given one of them the key meanwhile
         unseen = [each.account.account_id for each in sharing if each.after is None]
         step.plan = replace(step.plan, refusals=(_unseen(step.name[0], unseen),)) if unseen else step.planned_anew()
         if step.plan.refusals or not step.plan.changes:

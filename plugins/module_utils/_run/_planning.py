@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 
 from .._aws import (
     Account,
@@ -22,7 +22,7 @@ from .._aws import (
     read_trail_prerequisites,
 )
 from .._checks import AccountVerdict, assess
-from .._model import Change, KeyLookup, Missing, ReadError, Reason, Snapshot
+from .._model import Change, Key, KeyLookup, Missing, ReadError, Reason, Snapshot
 from .._plan import (
     CREATED_FOR_TAG,
     EnforceRequest,
@@ -181,7 +181,7 @@ class Restoring:
 
     def plans(self) -> RestorePlans:
         """Return the plans of all accounts, and of the policies that they share. Raises AwsError as reading does."""
-        made = self._made(self._judged)
+        made = self._made(self._judged, self._keys)
         return replace(made, plans={each: self._with_principals(each, plan) for each, plan in made.plans.items()})
 
     def _with_principals(self, account_id: str, plan: Plan) -> Plan:
@@ -190,7 +190,9 @@ class Restoring:
 
     def planned_anew(self, account_id: str, judged: AccountVerdict) -> Plan:
         """Return the plan of an account for what it is now."""
-        return self._made({**self._judged, account_id: judged}).plans[account_id]
+        shown = {} if account_id not in self._backups else self._keys_of(account_id, judged.snapshot)
+        keys = self._keys | {arn: key for arn, key in shown.items() if isinstance(key, Key)}
+        return self._made({**self._judged, account_id: judged}, keys).plans[account_id]
 
     def policy_planned_anew(self, shared: SharedPolicy, seen: Mapping[str, Snapshot]) -> Plan:
         """Return the plan of a shared policy for what it is now, of accounts that were `seen` since they moved."""
@@ -202,9 +204,13 @@ class Restoring:
         """Return the account that opens the key: its owner, or else the one whose backup has the policy."""
         return self._accounts.get(shared.undo.row.arn.split(":")[4]) or self._accounts[shared.undo.account_id]
 
-    def _made(self, judged: Mapping[str, AccountVerdict]) -> RestorePlans:
-        readings = [self._keys_of(each, judged[each].snapshot) for each in self._backups if each in self._accounts]
-        keys = best_known(readings)
+    @cached_property
+    def _keys(self) -> dict[str, KeyFact]:
+        """The keys of all backups as they were before."""
+        read = (each for each in self._backups if each in self._accounts)
+        return best_known([self._keys_of(each, self._judged[each].snapshot) for each in read])
+
+    def _made(self, judged: Mapping[str, AccountVerdict], keys: Mapping[str, KeyFact]) -> RestorePlans:
         return make_restore_plans(judged, self._undos, keys, self._requests, self._settings)
 
     def _keys_of(self, account_id: str, snapshot: Snapshot) -> dict[str, KeyFact]:

@@ -20,16 +20,18 @@ from .._backup import backup_of
 from .._model import PLACEHOLDER, Backup, BackupError, Change, Reason
 from .._operations import WRITES
 from .._plan import Plan, changed_trails, predicted_prerequisites
-from .._policy import same_policy
+from .._policy import adds_nothing, same_policy
 from .._printable import first_of, unforeseen
 from ._task import Done
 
 MOST_NAMED = 10  # trails in one message
 # A whole document in a place that others write as well: a run that read it before may still overwrite it after.
 DISPUTED = ("PutKeyPolicy", "PutBucketPolicy")
-# Reads in a row that show the old policy until somebody has put it back: half a minute at least. One read may be late,
+# Reads in a row that show an older policy until somebody has put it back: half a minute at least. One read may be late,
 # also after another has shown ours, and what is written over it would cost a statement that it does not show yet.
 PUT_BACK = 6
+# What shows late is planned once more, with an ARN or for trails that need not be those of before.
+FOUND_LATE = ("CreateKey", "CreateAlias")
 
 
 class Rounds:
@@ -37,7 +39,7 @@ class Rounds:
 
     `planned_anew` makes the plan for what the account is then, and raises AwsError where it cannot be read. Before it,
     the run has applied `earlier` to keys that accounts share. What a plan still asks of these is made a refusal by
-    `closed`: nobody writes them again.
+    `closed`: nobody writes them again. What `restores` ends at its first error.
     """
 
     def __init__(
@@ -49,9 +51,10 @@ class Rounds:
         *,
         earlier: Sequence[Change] = (),
         closed: Callable[[Plan], Plan] = lambda plan: plan,
+        restores: bool = False,
     ) -> None:
         self._account, self._pace, self._save, self._planned_anew = account, pace, save, planned_anew
-        self._earlier, self._closed = earlier, closed
+        self._earlier, self._closed, self._restores = earlier, closed, restores
         self.plan: Plan | None = None
         self.changes: list[Change] = []
         self.errors: list[str | Reason] = []
@@ -87,7 +90,8 @@ class Rounds:
     def _apply_plan(self, plan: Plan) -> None:
         """Apply the plan, and what is to do after it, until nothing is. Raises AwsError where planning anew fails.
 
-        After an error only what keeps the trails served that this run has reached is still done.
+        After an error only what keeps the trails served that this run has reached is still done; of a restore nothing,
+        since the policies that it puts back take statements away.
         """
         for attempt in count():
             prerequisites = predicted_prerequisites(plan.predicted)
@@ -96,7 +100,7 @@ class Rounds:
             self._rest = applied.rest
             self.errors += applied.errors
             self._rotation_errors += applied.rotation_errors
-            if self.errors and not self._reached():
+            if self.errors and (self._restores or not self._reached()):
                 return
             is_disputed = any(each.operation in DISPUTED and each.status == "applied" for each in applied.changes)
             in_time = self._pace.wait(attempt) if attempt or applied.stale or is_disputed else True
@@ -147,10 +151,12 @@ class Rounds:
 
         Until it does, the plan is to do the same again, or to create a second key.
         """
+        reads: dict[tuple[str, str], int] = {}
         for attempt in count():
             self.plan = self._planned_anew()
             plan = self._still_to_do(self.plan)
-            late = [change for change in plan.changes if self._may_show_late(change, attempt)]
+            reads = {_identity(change): reads.get(_identity(change), 0) + 1 for change in plan.changes}
+            late = [change for change in plan.changes if self._may_show_late(change, reads[_identity(change)])]
             if not late:
                 break
             if not self._pace.wait(attempt):
@@ -195,18 +201,13 @@ class Rounds:
     def _failed(self) -> set[tuple[str, str]]:
         return {_identity(each) for each in self.changes if each.status == "failed"}
 
-    def _may_show_late(self, change: Change, attempt: int) -> bool:
-        """Tell whether the very same was done before and may not show yet, in this one of several reads in a row.
-
-        The policy of a key that is created names the trails that are still to move: fewer than when it was done.
-        """
-        if change.operation in DISPUTED and attempt >= PUT_BACK:
+    def _may_show_late(self, change: Change, reads: int) -> bool:
+        """Tell whether this was done before and may not show yet, after so many reads in a row that lack it."""
+        if change.operation in DISPUTED and reads > PUT_BACK:
             return False
-        return any(
-            done.status == "applied" and (done.operation == "CreateKey" or done.after == change.after)
-            for done in self.changes
-            if _is_alike(done, change)
-        ) or any(_is_alike(done, change) for done in self._earlier)
+        is_done = _is_overwritten if change.operation in DISPUTED else _is_done
+        applied = (done for done in self.changes if done.status == "applied")
+        return any(is_done(done, change) for done in applied) or any(_is_alike(done, change) for done in self._earlier)
 
     def _at_an_end(self, before: str, after: str) -> Reason:
         """Return why no more is tried: the run was interrupted, or its time is up, of which it may get more."""
@@ -281,6 +282,18 @@ def _is_alike(done: Change, change: Change) -> bool:
     return same and subject(done) == subject(change)
 
 
+def _is_done(done: Change, change: Change) -> bool:
+    return _is_alike(done, change) and (done.operation in FOUND_LATE or done.after == change.after)
+
+
+def _is_overwritten(done: Change, change: Change) -> bool:
+    """Tell whether a policy shows that is older than what was written: all that it says was read or written then."""
+    if _identity(done) != _identity(change):
+        return False
+    shown, written = change.policies[0], done.policies[1]
+    return adds_nothing(shown, *done.policies) and not same_policy(shown, written)
+
+
 def _left_undone(plan: Plan) -> Reason:
     """Return that what failed is left undone, and which trails are not served for it."""
     return Reason(f"{_in_words(plan)} is still to do.{not_served(plan)} Correct what failed, and run again.")
@@ -295,5 +308,5 @@ def not_served(plan: Plan) -> str:
 def _unserved(plan: Plan) -> list[str]:
     """Return the trails that wait for the plan: of those that a key serves the ones that its policy does not name."""
     reached = changed_trails(plan.predicted, plan.changes)
-    present = " ".join(str((change.before or {}).get("policy")) for change in plan.changes)
+    present = " ".join(str(change.policies[0]) for change in plan.changes)
     return sorted(arn for arn in reached if f'"{arn}"' not in present) or sorted(reached)

@@ -18,7 +18,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope imp
 from tests.unit.enforce.creating import TRAIL
 from tests.unit.enforce.lab import HOME, Lab, lagging, statuses
 from tests.unit.enforce.many import operations, served, troubles
-from tests.unit.enforce.test_other_accounts import PRODUCTION, SECURITY
+from tests.unit.enforce.test_other_accounts import PRODUCTION, SECURITY, of_security
 
 LAG = 25
 READS = (
@@ -188,3 +188,19 @@ def test_another_run_s_key_is_not_seen_yet_where_its_policy_is_written(load: Cal
     lab.aws.add_fault(action="kms:PutKeyPolicy", code="NotFoundException", times=3)
     done = served(lab)
     assert (troubles(done), operations(done)[f"key of {SECURITY}"]) == ({}, ["PutKeyPolicy"])
+
+
+@pytest.mark.parametrize("lag", [1.5, 60])
+def test_an_alias_that_shows_late_on_a_key_left_behind_leads_to_no_second_key(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, lag: float
+) -> None:
+    lab = load("central-key")
+    lab.aws.add_fault("kms:CreateAlias", code="AccessDeniedException", status=400, times=-1)
+    served(lab)
+    lab.aws.clear_faults()
+    lab.aws.clear_calls()
+    lagging(monkeypatch, lab.clock, lag, "DescribeKey")
+    done = served(lab)
+    assert troubles(done) == {}
+    assert "CreateKey" not in lab.writes()
+    assert len(of_security(lab)) == 1

@@ -18,10 +18,12 @@ import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
 from tests import PATIENCE
-from tests.unit.enforce.lab import Clock, Lab, meanwhile, statuses
+from tests.unit.enforce.lab import Clock, Lab, lagging, meanwhile, statuses
 from tests.unit.enforce.many import REQUEST, operations, served, troubles, verdicts
 from tests.unit.enforce.many import TRAILS as OF_ACCOUNTS
 from tests.unit.enforce.test_other_accounts import HOME, PRODUCTION, SANDBOX, SECURITY, STAGING, central, of_security
+from tests.unit.enforce.test_races import FOREIGN, sids
+from tests.unit.enforce.test_reverts import plain_key
 
 TRAILS = tuple(OF_ACCOUNTS.values())
 KEY = f"key of {SECURITY}"
@@ -195,3 +197,66 @@ def test_a_trail_that_a_shared_key_no_longer_serves_after_its_move_is_red(
         done = served(lab, PRODUCTION, STAGING)
     assert "Run again." in troubles(done)[PRODUCTION][0]
     assert verdicts(done)[PRODUCTION] == "non_compliant"
+
+
+def showing(monkeypatch: pytest.MonkeyPatch, old: Callable[[dict[str, Any]], dict[str, Any] | None]) -> None:
+    """Let reads of a policy show what `old` makes of the true answer, where that is anything."""
+    original = Access.send
+
+    def send(self: Access, service: str, region: str, called: str, **parameters: Any) -> Any:
+        answer = original(self, service, region, called, **parameters)
+        return (old(answer) or answer) if called == "GetKeyPolicy" else answer
+
+    monkeypatch.setattr(Access, "send", send)
+
+
+def add_foreign(lab: Lab, arn: str) -> None:
+    """Somebody adds a statement to the policy of a key as it truly is."""
+    kms = lab.client("kms", HOME)
+    policy = json.loads(kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"])
+    policy["Statement"].append(FOREIGN)
+    kms.put_key_policy(KeyId=arn, PolicyName="default", Policy=json.dumps(policy))
+
+
+def test_a_read_older_than_what_the_run_has_found_costs_no_statement(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("policy-lacking")
+    ((arn, _key),) = lab.keys(HOME).items()
+    oldest = lab.client("kms", HOME).get_key_policy(KeyId=arn, PolicyName="default")
+    add_foreign(lab, arn)
+    reads = count()
+
+    def older(answer: dict[str, Any]) -> dict[str, Any] | None:
+        # The first read that has our statement is the check of the write.
+        return oldest if "AwsBaseline" in answer["Policy"] and next(reads) in (1, 2) else None
+
+    showing(monkeypatch, older)
+    done = lab.enforce()
+    assert done.errors == ()
+    assert {FOREIGN["Sid"], "AwsBaselineCloudTrailUse"} <= set(sids(lab))
+
+
+def test_reads_that_lack_a_policy_count_only_in_a_row(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rotation shows late for longer than a policy is waited for; then two reads show the policy of before."""
+    lab = load("fresh")
+    plain_key(lab)
+    (arn,) = lab.keys(HOME)
+    before = lab.client("kms", HOME).get_key_policy(KeyId=arn, PolicyName="default")
+    lagging(monkeypatch, lab.clock, 45, "GetKeyRotationStatus")
+    reads = count()
+
+    def older(answer: dict[str, Any]) -> dict[str, Any] | None:
+        if "AwsBaseline" not in answer["Policy"] or lab.clock.now < 45:
+            return None
+        number = next(reads)
+        if number == 0:
+            add_foreign(lab, arn)
+        return before if number in (0, 1) else None
+
+    showing(monkeypatch, older)
+    assert lab.enforce().errors == ()
+    assert next(reads) > 1
+    assert {FOREIGN["Sid"], "AwsBaselineCloudTrailUse"} <= set(sids(lab))

@@ -17,6 +17,7 @@ import pytest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._backup import read_backups
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Replaced
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._execution import Execution
 from tests.unit.enforce.lab import Lab, meanwhile
 from tests.unit.enforce.many import REQUEST, TRAILS, operations, run_of, served, troubles, verdicts
@@ -152,3 +153,25 @@ def test_a_refused_account_is_read_once_more_before_the_policy_goes_back(
     assert "somebody else set its key to" in troubles(done)[PRODUCTION][0]
     assert TRAILS[PRODUCTION] in " ".join(troubles(done)[KEY])
     assert "PutKeyPolicy" not in lab.writes()
+
+
+def test_a_trail_goes_back_to_a_key_whose_policy_another_account_has_put_back(
+    load: Callable[[str], Lab], tmp_path: Path
+) -> None:
+    """One account owns the key and gave it a reader, the other's trail has left it."""
+    lab = load("central-key")
+
+    def both(**fields: Any) -> Any:
+        run = run_of(PRODUCTION, STAGING, lending=(), **fields)
+        return replace(run, task=replace(run.task, scope=replace(run.task.scope, key_role=None)))
+
+    path, of_one = str(tmp_path / "backup.json"), EnforceRequest(key_account_id=PRODUCTION)
+    assert troubles(lab.run(both(request=of_one))) == {}
+    run = both(request=of_one, backup_path=path)
+    reader = Settings(readers=(f"arn:aws:iam::{STAGING}:role/CloudTrailKmsEnforce",))
+    away = replace(OWN, replace_compliant_key=True, accounts=run.task.request.accounts)
+    tasks = {PRODUCTION: replace(run.task, settings=reader), STAGING: replace(run.task, request=away)}
+    assert troubles(lab.run(replace(run, tasks=tasks))) == {}
+    told = lab.run(both(restore=read_backups([path]), check_mode=True))
+    done = lab.run(both(restore=read_backups([path])))
+    assert (troubles(done), operations(done)) == ({}, operations(told))

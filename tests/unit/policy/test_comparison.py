@@ -13,7 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._comparison import same_policy
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._comparison import (
+    adds_nothing,
+    same_policy,
+)
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._decide import decide
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import parse
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Request
@@ -180,3 +183,21 @@ def test_our_statements_differ_from_each_other() -> None:
     assert [[same_policy(one, other) for other in texts] for one in texts] == [
         [one is other for other in texts] for one in texts
     ]
+
+
+@pytest.mark.parametrize(
+    ("one", "others", "nothing"),
+    [
+        (document(ROOT), (document(ROOT, USE),), True),
+        (document(LISTED, USE), (document(ROOT), document(USE)), True),
+        (document(ROOT, USE), (document(ROOT), document(DESCRIBE)), False),
+        (None, (document(ROOT), None), True),
+        (None, (document(ROOT),), False),
+        (document(ROOT), (None,), False),
+    ],
+)
+def test_a_policy_adds_nothing_to_others_that_have_all_its_statements(one: Any, others: Any, nothing: bool) -> None:
+    def text(policy: Any) -> str | None:
+        return policy if policy is None else json.dumps(policy)
+
+    assert adds_nothing(text(one), *map(text, others)) is nothing
