@@ -20,7 +20,7 @@ _PREFIX = "cloudtrail_kms_"
 # How a remediation begins that asks for a permission.
 _ALLOW = "Allow the caller "
 # Options that would change the trails of the other accounts of a run as well, and where to set them for one.
-_OF_TRAILS = frozenset({"trails", "replace_compliant_key"})
+_OF_TRAILS = frozenset({"trails", "key_id"})
 _ALONE = "for this account alone, in its host_vars or with --limit ACCOUNT, "
 # How texts name an option; it is no more than a word elsewhere. A result holds texts, which modules return outside the
 # role as well, so that a name inside a sentence has no field.
