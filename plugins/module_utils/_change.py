@@ -84,6 +84,13 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class Consequence(Reason):
+    """What a change of the `resource` leads to: of no interest where that is neither planned nor made."""
+
+    resource: str = ""
+
+
+@dataclass(frozen=True)
 class Change:
     """One write: `operation` is AWS's name of it, `parameters` the request as it is sent.
 

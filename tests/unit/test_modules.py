@@ -232,6 +232,18 @@ def test_what_the_run_warns_of_is_in_the_result_for_reports(options: Callable[..
     assert told["warning_settings"] == {}
 
 
+@pytest.mark.parametrize(
+    ("refused", "is_said"), [({}, True), ({"readers": ["arn:aws:iam::111111111111:role/none"]}, False)]
+)
+def test_nobody_is_told_to_keep_a_key_for_a_move_that_is_not_made(
+    options: Callable[..., dict[str, Any]], refused: dict[str, Any], *, is_said: bool
+) -> None:
+    told = answer(cloudtrail_kms_enforce, options("healthy", replace_compliant_key=True, **refused))
+    assert bool(told["refusals"]) is not is_said
+    assert {each["status"] for each in told["changes"]} == {"applied" if is_said else "not_attempted"}
+    assert any(text.startswith("Keep the key ") for text in told["run_warnings"]) is is_said
+
+
 def test_a_warning_names_its_options_beside_its_text(options: Callable[..., dict[str, Any]], server: FakeAws) -> None:
     asked = options("fresh", allow_unread_bucket_policy=True, _ansible_check_mode=True)
     server.add_fault("s3:GetBucketPolicy", code="AccessDenied", times=-1)

@@ -18,7 +18,7 @@ from .._checks import (
     may_read,
     subject_of,
 )
-from .._model import Change, Key, KeyLookup, ReadError, Reason, Snapshot, Trail
+from .._model import Change, Consequence, Key, KeyLookup, ReadError, Reason, Snapshot, Trail
 from .._policy import MAX_BYTES, Budget, Policy, is_arn
 from ._new_key import policy_of, why_not_trusted
 from ._remedies import excepted_changes, may_write
@@ -42,9 +42,10 @@ def plan_warnings(
     before = {trail.arn: trail for trail in account.snapshot.trails}
     for change in changes:
         if change.operation in ("CreateTrail", "UpdateTrail"):
-            warnings += _of_bucket(predicted, change)
+            warnings += (Consequence(text, resource=change.resource) for text in _of_bucket(predicted, change))
         if change.operation == "UpdateTrail" and before[change.resource].kms_key_arn not in _kept(change):
-            warnings += _of_replacement(account.snapshot, predicted, before[change.resource], change)
+            lost = _of_replacement(account.snapshot, predicted, before[change.resource], change)
+            warnings += (Consequence(text, resource=change.resource) for text in lost)
     return warnings
 
 

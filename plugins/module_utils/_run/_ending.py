@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -15,11 +15,11 @@ from ansible.module_utils.common.warnings import warn as _warn
 
 from .._checks import AccountVerdict
 from .._facts import account_row, document, moment, unrefused
-from .._model import ReadError, Reason, Snapshot
+from .._model import Consequence, ReadError, Reason, Snapshot
 from .._plan import RestorePlans, change_rows, diff, to_add_rows
 from .._printable import printable, unforeseen
 from ._audit import narrowing
-from ._task import Run, RunOutcome
+from ._task import Done, Run, RunOutcome
 
 
 def end(module: Any, outcome: RunOutcome, run: Run) -> None:
@@ -82,9 +82,14 @@ def _result(outcome: RunOutcome, run: Run) -> dict[str, Any]:
 
 
 def _warnings(outcome: RunOutcome) -> list[str | Reason]:
-    """Return the warnings of the run and of its accounts, each once."""
+    """Return the warnings of the run and of its accounts, each once, without those of changes that are not made."""
     results = [*outcome.keys, *outcome.accounts.items()]
-    return list(dict.fromkeys([*outcome.warnings, *(warning for _id, done in results for warning in done.warnings)]))
+    return list(dict.fromkeys([*outcome.warnings, *(warning for _id, done in results for warning in _due(done))]))
+
+
+def _due(done: Done) -> Iterator[str | Reason]:
+    made = {change.resource for change in done.changes if change.status in ("planned", "applied")}
+    return (each for each in done.warnings if not isinstance(each, Consequence) or each.resource in made)
 
 
 def _refused(
