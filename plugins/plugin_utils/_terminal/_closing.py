@@ -15,6 +15,7 @@ from ansible import constants, context
 from ansible.utils.helpers import pct_to_int
 
 from ...module_utils._facts import unrefused
+from ...module_utils._options import named
 from ...module_utils._printable import count, first_of, unforeseen
 from .._reports import FORMATS, accounts_of, is_excepted, verdict_words
 from ._commands import (
@@ -48,6 +49,8 @@ _OF_A_JOB = frozenset({"awx_job_id", "tower_job_id"})
 _WRITER = "assume_role"
 # The group of the hosts that the inventory plugin makes.
 _OF_ACCOUNTS = "aws_accounts"
+# Accounts of these verdicts need nothing.
+_FINE = frozenset({"compliant", "not_applicable"})
 _OWNERS = "act on what To do says, or pass it on to the owner"
 
 
@@ -117,9 +120,20 @@ def _enforced(
     yield sentence.replace(":", " in this batch:", 1) if in_batches else sentence
     if is_restore and _is_in_vain(result):
         yield "Restore   nothing of this backup can go back as things are"
+    if not is_restore:
+        yield from _not_fixed(result)
     if not is_plan:
         yield from delivered(result)
         yield from proven(result)
+
+
+def _not_fixed(enforcement: Mapping[str, Any]) -> Iterator[str]:
+    """Yield which of several accounts are not compliant afterwards, though nothing was refused and nothing failed."""
+    rows = (enforcement["after"] or {"accounts": ()})["accounts"]
+    said = {each["account_id"] for each in (*enforcement["refusals"], *enforcement["errors"])}
+    left = [row["account_id"] for row in rows if row["verdict"] not in _FINE and row["account_id"] not in said]
+    if left and len(rows) > 1 and not _is_stuck(enforcement):
+        yield f"Not fixed {named(left)}: {_OWNERS}"
 
 
 def _left_out(arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> Iterator[str]:

@@ -336,7 +336,7 @@ def test_a_plan_says_what_a_restore_can_take_back_and_why_the_rest_stays(monkeyp
         ({"resources": [changes[0]["resource"]], "refusals": []}, [some, stays[1]]),
         (None, [unknown]),
     ):
-        _first, _plan, *others, following = closing_of_plan(*changes, undo=undo)
+        _first, _plan, *others, following = closing_of_plan(*changes, undo=undo, **ALONE)
         assert others == lines
         assert following.endswith(" -e cloudtrail_kms_backup_path=backup.json")  # the run may find more to do
     assert not any(each.startswith("Undo") for each in closing_of_plan(changes[0], is_restore=True))
