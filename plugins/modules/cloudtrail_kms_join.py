@@ -62,6 +62,11 @@ reports:
   type: list
   elements: str
   sample: [/srv/audit/reports/cloudtrail-kms.json]
+replaced:
+  description: As RV(aws_baseline.cloudtrail.cloudtrail_kms_run#module:replaced).
+  returned: when O(reports) is set
+  type: list
+  elements: str
 uploads:
   description: The reports to upload to O(report_bucket). Empty without O(report_bucket).
   returned: success

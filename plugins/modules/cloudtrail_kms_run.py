@@ -119,6 +119,12 @@ reports:
   type: list
   elements: str
   sample: [/srv/audit/reports/cloudtrail-kms.json]
+replaced:
+  description: Those of RV(reports) that replaced a file of an earlier play.
+  returned: when O(reports) is set
+  type: list
+  elements: str
+  sample: [/srv/audit/reports/cloudtrail-kms.json]
 uploads:
   description:
     - The files to upload to O(report_bucket), that is, the reports and the backup of an enforcement, if it wrote one.

@@ -65,6 +65,7 @@ def _publish(
         return {"reports": [], "added_up": False, **uploads(run_options, more, variables, connection)}
     folder, *in_bucket = folders(run_options, variables)
     write = partial(_write_all, run_options, audit, tell=tell, previous=previous)
+    earlier = {str(path) for path in _paths(run_options["reports"], Path(run_options["report_dir"])) if path.exists()}
     written, reports = write((play, folder, run_options["report_dir"]))
     going = reports
     if in_bucket and written is not audit:
@@ -75,6 +76,7 @@ def _publish(
             tell(unkept("The reports for the bucket", error) if isinstance(error, OSError) else str(error))
     return {
         "reports": reports,
+        "replaced": [path for path in reports if path in earlier and written is audit],
         "added_up": written is not audit,
         **uploads(run_options, [*going, *more], variables, connection),
     }
@@ -113,11 +115,15 @@ class ReportError(Exception):
 def write_reports(audit: Mapping[str, Any], formats: Sequence[str], directory: Path, cis_version: str) -> list[str]:
     """Write the reports of an audit in these formats, each once; return their paths. Raises ReportError."""
     texts = {
-        directory / FORMATS[name].file_name: FORMATS[name].render(audit, cis_version=cis_version) for name in formats
+        path: FORMATS[name].render(audit, cis_version=cis_version) for path, name in _paths(formats, directory).items()
     }
     for path, text in texts.items():
         _write(path, text)
     return [str(path) for path in texts]
+
+
+def _paths(formats: Sequence[str], directory: Path) -> dict[Path, str]:
+    return {directory / FORMATS[name].file_name: name for name in formats}
 
 
 def _write(path: Path, text: str) -> None:

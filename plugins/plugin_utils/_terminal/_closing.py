@@ -155,7 +155,8 @@ def _compared(comparison: Mapping[str, Any] | None) -> Iterator[str]:
 def _reports(registered: Mapping[str, Any], folders: Sequence[str]) -> list[str]:
     """Return where the reports are; those in a folder that is gone with ansible-playbook are not."""
     kept = [path for path in registered.get("reports", ()) if not path.startswith(constants.DEFAULT_LOCAL_TMP)]
-    return [*map(from_here, kept), *(f"{folder}/" for folder in folders)]
+    replaced = dict.fromkeys(registered.get("replaced", ()), " (replaced the one of before)")
+    return [*(from_here(path) + replaced.get(path, "") for path in kept), *(f"{folder}/" for folder in folders)]
 
 
 def _trail_by_trail(registered: Mapping[str, Any], folders: Sequence[str]) -> list[str]:

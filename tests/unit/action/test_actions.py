@@ -352,6 +352,15 @@ class TestFiles:
         printed = capsys.readouterr().out
         assert printed.endswith("\n\nReports   reports/cloudtrail-kms.json, s3://evidence/today/localhost/\n")
 
+    def test_say_that_they_replaced_those_of_before(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        path = tmp_path / "cloudtrail-kms.json"
+        path.touch()
+        result = run(facts_of(GREEN), reports=["json", "csv"], report_dir=str(tmp_path))
+        assert result["replaced"] == [str(path)]
+        assert (
+            f"Reports   {path} (replaced the one of before), {tmp_path}/cloudtrail-kms.csv\n" in capsys.readouterr().out
+        )
+
     def test_of_reports_to_join_are_named_so_too(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.chdir(tmp_path)
         with pytest.raises(AnsibleActionFail, match=re.escape(str(tmp_path / "slices" / "one.json"))):

@@ -364,7 +364,7 @@ class TestReports:
         second, _asked = enforce(enforced(change(THREE), hosts=(THREE,)), batch=[THREE], variables=variables)
         assert self.written(tmp_path) == {ONE: "compliant", TWO: "non_compliant", THREE: "compliant"}
         assert [each["summary"]["accounts"] for each in (first, second)] == [2, 1]
-        assert [each["added_up"] for each in (first, second)] == [False, True]
+        assert [(each["added_up"], each["replaced"]) for each in (first, second)] == [(False, []), (True, [])]
         with pytest.raises(AnsibleActionFail, match="would replace it"):
             enforce(NEVER_ASKED, batch=[THREE], variables=variables, play="play-2")
 
