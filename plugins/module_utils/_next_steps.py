@@ -227,8 +227,8 @@ _PASSING = _RUN_AGAIN | {_UNREACHED}
 STEPS: Mapping[str, str] = {code: step for step, codes in _CODES_BY_STEP.items() for code in codes}
 # STS does not say which of these it is, so that nobody can probe for roles.
 _ROLE = (
-    "Check that the role exists, that its trust policy names the caller and the external id, "
-    "and that the caller is allowed sts:AssumeRole."
+    "Check that the role exists and its account is the one you mean, that its trust policy names the caller and the "
+    "external id, and that the caller is allowed sts:AssumeRole."
 )
 
 

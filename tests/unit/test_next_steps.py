@@ -92,6 +92,6 @@ def test_the_next_step_follows_from_what_went_wrong(code: str, beginning: str) -
 
 
 def test_a_role_that_sts_refuses_is_checked_from_both_sides() -> None:
-    assert step("AccessDenied", "AssumeRole", "sts").startswith("Check that the role exists")
+    assert step("AccessDenied", "AssumeRole", "sts").startswith("Check that the role exists and its account is")
     assert step("TrailNotFoundException", "DescribeTrails", "cloudtrail") == "Correct the option trails."
     assert step("RegionDisabledException", "AssumeRole", "sts").startswith("Enable the Region")

@@ -33,7 +33,7 @@ _SENTENCE_END = re.compile(r"(?<=[.;]) +(?=[A-Z\"])")
 # The trails below one finding: the table above names the accounts, and the reports name every trail.
 _NAMED = 10
 ACCOUNT, NAME = Column(heading="ACCOUNT"), Column(heading="NAME", limit=24)
-_LAYOUT = (ACCOUNT, NAME, Column(heading="FAILING TRAILS"), Column(heading="VERDICT"))
+_LAYOUT = (ACCOUNT, NAME, Column(heading="OF ITS TRAILS"), Column(heading="VERDICT"))
 
 
 @dataclass(kw_only=True)

@@ -80,7 +80,7 @@ def test_an_inherited_trail_is_told_once_with_its_owner(owner_is_read: bool) -> 
     place = f"all ({'9' * 12 if owner_is_read else '1' * 12}, us-east-1, inherited by 3 accounts)"
     assert found == [
         *(
-            ["ACCOUNT       NAME  FAILING TRAILS  VERDICT", "999999999999  -     1 of 1          non_compliant"]
+            ["ACCOUNT       NAME  OF ITS TRAILS  VERDICT", "999999999999  -     1 of 1         non_compliant"]
             if owner_is_read
             else []
         ),
@@ -95,9 +95,9 @@ def test_an_inherited_trail_is_told_once_with_its_owner(owner_is_read: bool) -> 
 def test_a_member_with_something_wrong_of_its_own_has_a_line() -> None:
     inherited = trail("all", *FAILING, ownership="inherited", **ORGANIZATIONS)
     document = audit(account("unknown", inherited, errors=[error("eu-west-1")], account_name="payments"))
-    assert lines(document)[1] == "111111111111  payments  -               unknown"
+    assert lines(document)[1] == "111111111111  payments  -              unknown"
     document = audit(account("non_compliant", inherited, trail("main", *FAILING)))
-    assert lines(document)[1] == "111111111111  -     1 of 1          non_compliant"
+    assert lines(document)[1] == "111111111111  -     1 of 1         non_compliant"
 
 
 def test_findings_that_differ_in_names_alone_are_one_with_words_in_their_place() -> None:

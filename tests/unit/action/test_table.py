@@ -213,8 +213,8 @@ def test_a_refusal_names_the_action_to_allow(action: str, code: str, to_do: list
 
 
 def test_a_role_that_sts_refuses_has_its_next_step_as_what_to_do_once() -> None:
-    step = "Check that the role exists, that its trust policy names the caller and the external id, and that the "
-    step += "caller is allowed sts:AssumeRole."
+    step = "Check that the role exists and its account is the one you mean, that its trust policy names the caller and "
+    step += "the external id, and that the caller is allowed sts:AssumeRole."
     refused = {**error("eu-west-1", "AccessDenied"), "operation": "AssumeRole", "iam_action": "sts:AssumeRole"}
     refused["message"] = f"Cannot assume the role. {step}"
     (note,) = account_notes(account("unknown", errors=[refused]))
