@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -42,8 +42,8 @@ class Applied:
     """The outcome of a plan: its changes, in which created keys have their ARN.
 
     `errors` say why changes failed, or that the run was interrupted. `rotation_errors` are those of rotations, for
-    which no trail waits. `stale` says what somebody else changed meanwhile; then `changes` are those that were tried
-    before, and `rest` are the others, to be planned again.
+    which no trail waits. `stale` says what somebody else changed meanwhile. Then, and before what is planned again in
+    any case, `changes` are those that were tried, and `rest` are the others.
     """
 
     changes: tuple[Change, ...]
@@ -58,14 +58,20 @@ class _InterruptedError(Exception):
 
 
 def apply(
-    account: Account, changes: Sequence[Change], prerequisites: Prerequisites, pace: Pace, same_policy: SamePolicy
+    account: Account,
+    changes: Sequence[Change],
+    prerequisites: Prerequisites,
+    pace: Pace,
+    same_policy: SamePolicy,
+    *,
+    planned_again: Collection[str] = (),
 ) -> Applied:
     """Apply the changes in their order, and stop at the first that fails; `prerequisites` are what they need in place.
 
-    `same_policy` returns whether two policies mean the same. The plan goes on after an optional change that fails.
-    No change is begun once `pace.stopped` is set.
+    `same_policy` returns whether two policies mean the same. The plan goes on after an optional change that fails. It
+    ends before an operation that is `planned_again` after others. No change is begun once `pace.stopped` is set.
     """
-    return _Run(account, changes, prerequisites, pace, same_policy).apply()
+    return _Run(account, changes, prerequisites, pace, same_policy).apply(planned_again)
 
 
 class _Run:
@@ -86,13 +92,15 @@ class _Run:
         self._created: dict[str, str] = {}
         self._usable = set(prerequisites.usable)
 
-    def apply(self) -> Applied:
+    def apply(self, planned_again: Collection[str]) -> Applied:
         changes = self._changes
         done: list[Change] = []
         unrotated: list[str] = []
         for number, planned in enumerate(changes):
             change = planned.with_arns(self._created)
             rest = changes[number + 1 :]
+            if change.operation in planned_again and any(each.operation not in planned_again for each in done):
+                return Applied(tuple(done), (), tuple(unrotated), rest=tuple(self._not_attempted(changes[number:])))
             try:
                 self._do_or_fail(change)
             except _InterruptedError:

@@ -73,7 +73,7 @@ def _with_keys(
     moved = [trail for trail in seen.trails if owned.get(trail.arn, trail.kms_key_arn) != trail.kms_key_arn]
     known = _moved(seen, moved, owned)
     before = outcome.before.snapshot
-    late = {arn: changed[arn] for arn, key in known.keys.items() if arn in changed and key == before.keys.get(arn, key)}
+    late = {arn: changed[arn] for arn, key in known.keys.items() if arn in changed and key == before.keys.get(arn)}
     known = replace(known, keys={**known.keys, **late})
     # Its own changes were heeded before, by the time of the last one.
     known = replace(known, trails=without_old_errors(before, known, changes, before.read_at).trails)

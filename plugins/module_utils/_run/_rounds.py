@@ -95,7 +95,8 @@ class Rounds:
         """
         for attempt in count():
             prerequisites = predicted_prerequisites(plan.predicted)
-            applied = apply(self._account, plan.changes, prerequisites, self._pace, same_policy)
+            again = DISPUTED if self._restores else ()  # another run may have given a trail the key meanwhile
+            applied = apply(self._account, plan.changes, prerequisites, self._pace, same_policy, planned_again=again)
             self.changes += applied.changes
             self._rest = applied.rest
             self.errors += applied.errors
@@ -121,7 +122,7 @@ class Rounds:
             raise
         if applied.stale:
             self._warnings.append(f"{applied.stale} The rest was planned again.")
-        elif plan.changes:
+        elif plan.changes and not applied.rest:
             self._warnings.append(f"After the last write, {_in_words(plan)} was still to do.")
         if not plan.changes:
             return plan
@@ -162,7 +163,13 @@ class Rounds:
             if not self._pace.wait(attempt):
                 plan = self._without_late(plan, late)
                 break
-        return self._closed(self._without_failed(plan) if self.errors else plan)
+        return self._closed(self._without_failed(plan) if self.errors else self._with_unserved(plan))
+
+    def _with_unserved(self, plan: Plan) -> Plan:
+        """Return the plan; where it is refused, with what that leaves undone for trails that this run has reached."""
+        undone = replace(plan, changes=tuple(each for each in plan.changes if self._serves(each, plan)))
+        left = (_left_undone(undone),) if plan.refusals and undone.changes else ()
+        return replace(plan, refusals=(*plan.refusals, *left))
 
     def _without_late(self, plan: Plan, late: Sequence[Change]) -> Plan:
         """Return the plan without what never showed, refused for it; a rotation stops nothing."""
@@ -178,15 +185,19 @@ class Rounds:
         A call that was refused is not repeated, so what stopped the run stays as it is. Nothing is written that the
         plan refuses.
         """
-        failed, reached = self._failed(), self._reached()
+        failed = self._failed()
 
         def is_to_do(change: Change) -> bool:
             if not self.errors:
                 return not WRITES[change.operation].is_optional or _identity(change) not in failed
-            served = {change.resource, *changed_trails(plan.predicted, (change,))}
-            return change.operation in DISPUTED and not reached.isdisjoint(served)
+            return self._serves(change, plan)
 
         return replace(plan, changes=tuple(filter(is_to_do, plan.changes)))
+
+    def _serves(self, change: Change, plan: Plan) -> bool:
+        """Tell whether a change is of a policy that this run has written, or that serves a trail which it has moved."""
+        served = {change.resource, *changed_trails(plan.predicted, (change,))}
+        return change.operation in DISPUTED and not self._reached().isdisjoint(served)
 
     def _without_failed(self, plan: Plan) -> Plan:
         """Return the plan, refused where it asks again for what has failed."""

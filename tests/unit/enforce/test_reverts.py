@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace, Stop
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Task
 from tests.unit.enforce.lab import HOME, Lab, alone, lagging, meanwhile, new_key, statuses
-from tests.unit.enforce.many import TRAILS, served, troubles
+from tests.unit.enforce.many import TRAILS, served, troubles, verdicts
 from tests.unit.enforce.test_late import COME_BACK
 from tests.unit.enforce.test_other_accounts import PRODUCTION, SANDBOX, SECURITY, STAGING, of_security
 from tests.unit.enforce.test_races import ALIAS, FOREIGN, sids
@@ -295,7 +296,9 @@ def test_what_the_new_plan_refuses_is_not_written_after_an_error(
     after_each(monkeypatch, "UpdateTrail", act)
     lab.aws.clear_calls()
     done = lab.enforce()
-    assert "carries the tags of Terraform" in str(done.errors[-1])
+    first, last = map(str, done.errors)
+    assert "carries the tags of Terraform" in first
+    assert "These trails may not be served: arn:aws:cloudtrail:eu-central-1:111111111111:trail/main" in last
     assert [status for operation, status in statuses(done) if operation == "PutKeyPolicy"][1:] == ["not_attempted"]
 
 
@@ -307,3 +310,34 @@ def test_a_rotation_that_is_put_back_stops_nothing(load: Callable[[str], Lab], m
     )
     done = lab.enforce(seconds=30)
     assert ("EnableKeyRotation of" in done.rotation_errors[0], done.is_enough) == (True, True)
+
+
+def test_an_account_has_of_a_shared_key_what_it_read_itself_after_others(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its policy is put back after the last trail has moved, and CloudTrail shows no error yet."""
+    lab = load("central-key")
+    served(lab, SANDBOX)
+    ((arn, _key),) = of_security(lab).items()
+    kms = lab.of(SECURITY).client("kms", HOME)
+    policy = kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"]
+    moved = count(1)
+
+    def put_back() -> None:
+        if next(moved) == 2:
+            kms.put_key_policy(KeyId=arn, PolicyName="default", Policy=policy)
+
+    def no_error_yet(self: Access, service: str, region: str, called: str, **parameters: Any) -> Any:
+        answer = original(self, service, region, called, **parameters)
+        return (
+            {name: each for name, each in answer.items() if "Error" not in name}
+            if called == "GetTrailStatus"
+            else answer
+        )
+
+    original = Access.send
+    after_each(monkeypatch, "UpdateTrail", put_back)
+    monkeypatch.setattr(Access, "send", no_error_yet)
+    done = served(lab, PRODUCTION, STAGING)
+    assert "These trails may not be served" in str(troubles(done)[STAGING])
+    assert verdicts(done)[STAGING] == "non_compliant"

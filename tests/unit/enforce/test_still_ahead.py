@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Scope
-from tests.unit.enforce.lab import HOME, Lab, given, new_key, statuses
+from tests.unit.enforce.lab import HOME, Lab, given, meanwhile, new_key, statuses
 from tests.unit.enforce.many import operations, served, troubles
 from tests.unit.enforce.test_other_accounts import PRODUCTION, SECURITY, STAGING, of_security
 from tests.unit.enforce.test_reverts import DENIED, two_trails
@@ -75,9 +76,9 @@ def test_a_trail_goes_back_to_a_key_whose_policy_goes_back_too(load: Callable[[s
     assert lab.keys(HOME).items() >= before[1].items()
 
 
-def moving(key: str, trail: str) -> Task:
+def moving(key: str, trail: str, **fields: Any) -> Task:
     """One trail to a key."""
-    return replace(given(key, replace_compliant_key=True, trails=(trail,)), scope=Scope(trails=(trail,)))
+    return replace(given(key, replace_compliant_key=True, trails=(trail,), **fields), scope=Scope(trails=(trail,)))
 
 
 def swapped(lab: Lab) -> list[Backup]:
@@ -100,4 +101,18 @@ def test_after_an_error_a_restore_takes_no_policy_away(load: Callable[[str], Lab
     done = lab.enforce(RESTORE, restore=backup)
     assert bool(done.errors) == denied
     assert ("PutKeyPolicy" in lab.writes()) != denied
+    assert {trail["LatestDeliveryError"] for trail in lab.trails().values()} == {None}
+
+
+def test_a_policy_stays_for_a_trail_that_gets_the_key_while_it_is_restored(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = load("healthy")
+    two_trails(lab, with_key=False)
+    key = new_key(lab)
+    backup = lab.enforce(moving(key, "main", statements="cis")).backup
+    meanwhile(monkeypatch, "UpdateTrail", lambda: lab.enforce(moving(key, "second", statements="cis")))
+    done = lab.enforce(RESTORE, restore=backup)
+    assert statuses(done) == [("UpdateTrail", "applied"), ("PutKeyPolicy", "not_attempted")]
+    assert "trail/second: after the restore it would fail key_policy_allows_encrypt" in str(done.errors[0])
     assert {trail["LatestDeliveryError"] for trail in lab.trails().values()} == {None}
