@@ -19,8 +19,8 @@ from itertools import chain, pairwise
 from .._model import NOT_IN_USE, AcceptedRisk, Bucket, Finding, Key, Level, Snapshot, Trail
 from .._policy import MAX_CHARACTERS, TIME_KEYS, Budget, Policy, moment_of
 from ._evidence import Evidence, ExceptedEvidence, ExceptionEvidence
-from ._policy_rules import parsed
-from ._rules import RULES, Rule
+from ._policy_rules import UNDECIDED, parsed
+from ._rules import RULES, Remedy, Rule
 from ._subject import Result, Settings, Subject, TrailException
 
 # What policies write for "never"; a moment later, and the clock of Python ends.
@@ -164,7 +164,25 @@ def _findings(snapshot: Snapshot, trail: Trail, settings: Settings, budget: Budg
     subject = subject_of(snapshot, trail, settings)
     levels = {name: settings.levels.get(name, rule.level) for name, rule in RULES.items()}
     judged = (name for name, rule in RULES.items() if levels[name] != "off" and rule.is_asked(settings))
-    return tuple(_finding(RULES[name], levels[name], subject, budget) for name in judged)
+    return _decided([_finding(RULES[name], levels[name], subject, budget) for name in judged])
+
+
+def _decided(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Say whether an enforcement adds what the key's policy lacks: it does, advice too, where a required rule fails.
+
+    Where the trail gets another key, that is left open.
+    """
+    failing = [RULES[each.rule] for each in findings if (each.level, each.status) == ("required", "fail")]
+    if any(rule.leads_to is Remedy.ANOTHER_KEY for rule in failing):
+        return tuple(findings)
+    is_added = any(rule.call for rule in failing)
+
+    def decided(each: Finding) -> Finding:
+        why_not = "advice" if each.level == "advised" else each.status
+        words = "adds it" if is_added else f"does not add it, as it is {why_not}"
+        return replace(each, remediation=each.remediation.replace(UNDECIDED, f"(the enforce playbook {words})"))
+
+    return tuple(decided(each) if UNDECIDED in each.remediation else each for each in findings)
 
 
 def _finding(rule: Rule, level: Level, subject: Subject, budget: Budget | None) -> Finding:

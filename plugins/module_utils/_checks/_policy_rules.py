@@ -34,6 +34,8 @@ from ._trail_rules import beside_delivery
 
 # ListGrants tells of them; whom they let in, an enforcement would not see, so they are left out on purpose.
 GRANTS = "Grants on the key, which could also allow it, are not read."
+# Whether an enforcement adds it hangs on the other findings of the trail.
+UNDECIDED = "(the enforce playbook adds it, unless only advice asks for it)"
 # What a statement grants together (CloudTrail guide, "Configure AWS KMS key policies for CloudTrail").
 _GRANTED = dict.fromkeys(("kms:GenerateDataKey", "kms:Decrypt"), "kms:GenerateDataKey* and kms:Decrypt")
 _DESCRIBE_PAGES = (
@@ -105,7 +107,7 @@ def _service_may(subject: Subject, action: str, verb: str) -> Result:
         f"CloudTrail may {verb} the key.",
         f"CloudTrail may not {verb} the key.",
         f"Add to the policy of {key.arn}: allow {SERVICE} {_GRANTED.get(action, action)}, condition aws:SourceArn = "
-        f"{subject.trail.arn} (the enforce playbook adds it, unless only advice asks for it).",
+        f"{subject.trail.arn} {UNDECIDED}.",
         granting=() if decision.outcome is Outcome.ALLOWED else granting(policy, [request]),
     )
     if decision.outcome is Outcome.IMPLICIT_DENY:

@@ -19,8 +19,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._a
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES, _cis
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings, TrailException
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, Snapshot
-from tests.unit.checks.build import ACCOUNT, NOW, TRAIL_ARN, denied, finding, snapshot
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Level, ReadError, Snapshot
+from tests.unit.checks.build import ACCOUNT, ENCRYPT, NOW, TRAIL_ARN, denied, finding, key_policy, snapshot
 
 DISABLED: dict[str, Any] = {"state": "Disabled"}
 BLIND = denied("kms", "DescribeKey", "kms:DescribeKey")
@@ -235,3 +235,36 @@ def test_versions_of_a_benchmark_may_share_a_number() -> None:
     numbers = _cis("2.2", "3.2", "3.2", "4.2")
     assert len(numbers) == len(_cis("1", "2", "3", "4"))
     assert (numbers["cis_aws_foundations_1.3"], numbers["cis_aws_foundations_3.0"]) == (("3.2",), ("3.2",))
+
+
+@pytest.mark.parametrize(
+    ("rule", "read", "levels", "words"),
+    [
+        ("key_policy_allows_describe", snapshot(key=key_policy()), {}, "adds it"),
+        ("key_policy_allows_describe", snapshot(key=key_policy(ENCRYPT)), {}, "does not add it, as it is advice"),
+        (
+            "key_policy_allows_describe",
+            snapshot(key=key_policy(ENCRYPT), bucket={"bucket_key_enabled": True}),
+            {},
+            "adds it",
+        ),
+        (
+            "key_policy_allows_describe",
+            snapshot(key=key_policy()),
+            {"key_policy_allows_encrypt": "advised"},
+            "does not add it, as it is advice",
+        ),
+        (
+            "key_policy_allows_encrypt",
+            snapshot(key=key_policy(), bucket={"region": "eu-west-1"}),
+            {},
+            "adds it, unless only advice asks for it",
+        ),
+    ],
+)
+def test_whether_an_enforcement_adds_a_statement_hangs_on_what_else_the_trail_lacks(
+    rule: str, read: Snapshot, levels: dict[str, Level], words: str
+) -> None:
+    (trail,) = assess(read, Settings(levels=levels)).trails
+    (found,) = (each for each in trail.findings if each.rule == rule)
+    assert found.remediation.endswith(f" (the enforce playbook {words}).")

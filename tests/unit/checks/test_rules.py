@@ -425,11 +425,12 @@ def test_a_policy_that_fails_while_logs_arrive_is_told_with_what_that_can_mean(
 def test_what_to_add_is_one_sentence_for_both_and_a_mistake_comes_first() -> None:
     grant = (
         f"dd to the policy of {KEY_ARN}: allow cloudtrail.amazonaws.com kms:GenerateDataKey* and kms:Decrypt, "
-        f"condition aws:SourceArn = {TRAIL_ARN} (the enforce playbook adds it, unless only advice asks for it)."
+        f"condition aws:SourceArn = {TRAIL_ARN} (the enforce playbook adds it)."
     )
     bare, misspelt = snapshot(key=key_policy()), snapshot(key=key_policy({**ENCRYPT, "Action": "kms=GenerateDataKey*"}))
     assert finding("key_policy_allows_encrypt", bare).remediation == f"A{grant}"
-    assert finding("key_policy_allows_decrypt", bare).remediation == f"A{grant}"
+    advised = finding("key_policy_allows_decrypt", bare).remediation
+    assert advised == f"A{grant.replace('adds it', 'does not add it, as it is advice')}"
     found = finding("key_policy_allows_encrypt", misspelt)
     correction = 'In statement "Encrypt", correct "kms=GenerateDataKey*" to "kms:GenerateDataKey*".'
     assert found.remediation == f"{correction} Or a{grant}"
