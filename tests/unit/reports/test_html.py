@@ -57,7 +57,7 @@ def shown_findings(report: Element) -> list[tuple[tuple[str, str], ...]]:
     columns = [words(head).replace(" ", "_") for head in matrix.all("th", class_="rule")]
     lines = []
     for row in matrix.one("tbody").all("tr"):
-        status = [words(cell).removesuffix(", advised").replace(" ", "_") for cell in row.all("td")[3:]]
+        status = [words(cell).removesuffix(", advice").replace(" ", "_") for cell in row.all("td")[3:]]
         lines.append(tuple((rule, word) for rule, word in zip(columns, status, strict=True) if word))
     return [line for line in lines if line]
 
