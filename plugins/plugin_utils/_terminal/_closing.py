@@ -77,6 +77,7 @@ def closing_lines(
         _enforced(result, registered, **kind) if audit is None else _audited(audit, registered, folders),
         _left_out(context.CLIARGS, variables),
         _files(result, registered, folders),
+        _no_backup(result, variables, is_plan=is_plan),
         _undo(context.CLIARGS, result, variables, **kind),
     ]
     if variables.keys().isdisjoint(_OF_A_JOB):
@@ -172,6 +173,12 @@ def _files(result: Mapping[str, Any], registered: Mapping[str, Any], folders: Se
     if backup := result.get("backup_path"):
         yield f"Backup    {from_here(backup)}"
         yield from (f"          The earlier backup is now {from_here(path)}" for path in result["earlier_backups"])
+
+
+def _no_backup(result: Mapping[str, Any], variables: Mapping[str, Any], *, is_plan: bool) -> Iterator[str]:
+    """Yield that a run has kept no backup, though a file is named for it."""
+    if variables.get(f"{PREFIX}backup_path") and "backup" in result and not (is_plan or result["backup"]):
+        yield "Backup    none written: nothing was replaced"
 
 
 def _commands(

@@ -343,28 +343,6 @@ def test_a_plan_says_what_a_restore_can_take_back_and_why_the_rest_stays(monkeyp
     assert not any(each.startswith("Undo") for each in closing_of_plan(change(ONE)))
 
 
-@pytest.mark.parametrize("is_plan", [True, False])
-def test_a_restore_that_is_refused_all_of_its_backup_says_so_once(
-    monkeypatch: pytest.MonkeyPatch, *, is_plan: bool
-) -> None:
-    monkeypatch.setattr(context, "CLIARGS", {**PLAN, "args": ("aws_baseline.cloudtrail.restore",)})
-    left, other = (change(each, "not_attempted") for each in (ONE, TWO))
-    refused = reason("No.", trails=[left["resource"]])
-    line, decide = (
-        "Restore   nothing of this backup can go back as things are",
-        "Decide    what to do about each REFUSED",
-    )
-    for changes, why, is_said in (
-        ([], refused, True),
-        ([left], refused, True),
-        ([left, other], refused, False),
-        ([left], {**refused, "settings": [{"assume_role": "a role"}]}, False),
-    ):
-        plan = with_after(enforced(*changes, **ALONE, refusals=[why]))
-        lines = closing_lines(plan, {"failing": 1}, [], {}, is_plan=is_plan, is_restore=True)
-        assert (line in lines, any(each.startswith(decide) for each in lines)) == (is_said, not is_said)
-
-
 def test_where_nothing_is_for_an_enforcement_the_audit_says_who_has_to_act(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context, "CLIARGS", AUDIT)
     owners = "Next      An enforcement would change nothing here: act on what To do says, or pass it on to the owner"

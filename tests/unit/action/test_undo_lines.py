@@ -184,6 +184,44 @@ def test_a_run_that_kept_no_backup_says_so_where_something_could_go_back(
     assert ours not in back
 
 
+def test_a_run_that_replaced_nothing_says_that_it_wrote_no_backup() -> None:
+    cases: tuple[tuple[dict[str, Any], dict[str, Any], bool, bool], ...]
+    kept = {"cloudtrail_kms_backup_path": "b.json", "awx_job_id": 1}
+    none, written = with_after(enforced()), with_after(enforced(backup={"accounts": []}))
+    line = "Backup    none written: nothing was replaced"
+    cases = (
+        (none, kept, False, True),
+        (none, kept, True, False),
+        (none, {"awx_job_id": 1}, False, False),
+        (written, kept, False, False),
+        ({"ansible_facts": {"cloudtrail_kms": audit(bare(ONE))}}, kept, False, False),
+    )
+    for result, variables, is_plan, is_said in cases:
+        assert (line in closing_lines(result, {"failing": 0}, [], variables, is_plan=is_plan)) is is_said
+
+
+@pytest.mark.parametrize("is_plan", [True, False])
+def test_a_restore_that_is_refused_all_of_its_backup_says_so_once(
+    monkeypatch: pytest.MonkeyPatch, *, is_plan: bool
+) -> None:
+    monkeypatch.setattr(context, "CLIARGS", {**PLAN, "args": ("aws_baseline.cloudtrail.restore",)})
+    left, other = (change(each, "not_attempted") for each in (ONE, TWO))
+    refused = reason("No.", trails=[left["resource"]])
+    line, decide = (
+        "Restore   nothing of this backup can go back as things are",
+        "Decide    what to do about each REFUSED",
+    )
+    for changes, why, is_said in (
+        ([], refused, True),
+        ([left], refused, True),
+        ([left, other], refused, False),
+        ([left], {**refused, "settings": [{"assume_role": "a role"}]}, False),
+    ):
+        plan = with_after(enforced(*changes, **ALONE, refusals=[why]))
+        lines = closing_lines(plan, {"failing": 1}, [], {}, is_plan=is_plan, is_restore=True)
+        assert (line in lines, any(each.startswith(decide) for each in lines)) == (is_said, not is_said)
+
+
 def test_a_fault_in_the_last_lines_costs_neither_the_result_nor_the_other_lines(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
