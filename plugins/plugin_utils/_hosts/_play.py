@@ -60,7 +60,10 @@ def refuse_unseen(play: Any, variables: Mapping[str, Any], templar: Any) -> None
     """Raise VariablesError where a playbook of ours has taken another value than a variable has for its tasks.
 
     A play chooses its hosts before it reads the variables of any host or group. In check mode it has one batch anyway.
+    A play of one's own takes none of these by itself.
     """
+    if "__cloudtrail_kms_of_the_play" not in variables:
+        _refuse_untaken(play, variables, templar)
     for variable in variables.get("__cloudtrail_kms_of_the_play", ()):
         name = variable.removeprefix(PREFIX)
         wanted = {"hosts": _chosen, "serial": batches, "max_fail_percentage": _percentage}[name](variables, templar)
@@ -70,6 +73,21 @@ def refuse_unseen(play: Any, variables: Mapping[str, Any], templar: Any) -> None
                 "variables of any host or group. Set it with -e, or among the vars of import_playbook, to a value that "
                 "needs none of these."
             )
+
+
+def _refuse_untaken(play: Any, variables: Mapping[str, Any], templar: Any) -> None:
+    for name in ("hosts", "serial", "max_fail_percentage"):
+        value = from_json(come_to(f"{PREFIX}{name}", variables, templar), "list")
+        if value is not None and _texts(getattr(play, name)) != _texts(value):
+            raise VariablesError(
+                f"{PREFIX}{name} is for the playbooks of this collection: this play has {name} of its own. Leave the "
+                "variable out; --limit narrows the hosts of any play."
+            )
+
+
+def _texts(value: Any) -> list[str]:
+    """Return the parts of a value in one form: a play makes a number with a point of its percentage."""
+    return [str(each).removesuffix(".0") for each in _flat([value])]
 
 
 def _percentage(variables: Mapping[str, Any], templar: Any) -> list[float]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -36,16 +37,36 @@ def refuse(*texts: str) -> None:
         refuse_extra(arguments, DataLoader())
 
 
-@pytest.mark.parametrize("playbook", ["audit", "restore", "join", "own.yml"])
-def test_a_word_without_a_value_is_refused_before_anything_is_read(playbook: str, tmp_path: Path) -> None:
-    own = tmp_path / "own.yml"
-    own.write_text(yaml.safe_dump(OWN), encoding="utf-8")
-    name = str(own) if playbook == own.name else f"aws_baseline.cloudtrail.{playbook}"
-    command = ["ansible-playbook", name, "-e", "cloudtrail_kms_trails: first-steps"]
+def play(name: str, *texts: str, **lines: Any) -> tuple[int, str]:
+    """Run a playbook, that of one's own with these lines, without an AWS; return its exit code and what it printed."""
+    if os.path.isabs(name):
+        Path(name).write_text(yaml.safe_dump([{**OWN[0], **lines}]), encoding="utf-8")
+    command = ["ansible-playbook", name, *(word for text in texts for word in ("-e", text))]
     environment = {**os.environ, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_REGION": "us-east-1"}
     played = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert played.returncode != 0
-    assert WORDS in " ".join((played.stdout + played.stderr).split())
+    return played.returncode, " ".join((played.stdout + played.stderr).split())
+
+
+@pytest.mark.parametrize("playbook", ["audit", "restore", "join", "own.yml"])
+def test_a_word_without_a_value_is_refused_before_anything_is_read(playbook: str, tmp_path: Path) -> None:
+    name = str(tmp_path / playbook) if playbook == "own.yml" else f"aws_baseline.cloudtrail.{playbook}"
+    code, printed = play(name, "cloudtrail_kms_trails: first-steps")
+    assert code != 0
+    assert WORDS in printed
+
+
+@pytest.mark.parametrize("keyword", ["hosts", "serial", "max_fail_percentage"])
+def test_a_play_of_ones_own_that_does_not_take_a_variable_of_the_playbooks_refuses_it(
+    keyword: str, tmp_path: Path
+) -> None:
+    """Hosts that it was to leave out would be written, or all at once in place of a canary."""
+    value = {"hosts": "localhost,127.0.0.1", "serial": "1", "max_fail_percentage": "0"}[keyword]
+    given, refused = f"cloudtrail_kms_{keyword}={value}", f"cloudtrail_kms_{keyword} is for the playbooks of this coll"
+    own = str(tmp_path / "own.yml")
+    assert refused in play(own, given)[1]
+    taking = {keyword: f"{{{{ cloudtrail_kms_{keyword} }}}}"}
+    assert refused not in play(own, given, **taking)[1]
+    assert "is for the playbooks" not in play("aws_baseline.cloudtrail.join", given)[1]
 
 
 @pytest.mark.parametrize(
