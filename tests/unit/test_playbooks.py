@@ -139,6 +139,26 @@ class TestTheLinesOfAPlay:
                 "hosts", cloudtrail_kms_hosts="one"
             )
 
+    @pytest.mark.parametrize(
+        ("hosts", "limit", "missing"),
+        [
+            *(("all:!thre", None, "thre"), ("one,thre", None, "thre")),
+            *(("all", "all:!thre", "thre"), ("all", "one,two:&som*,!x*", "x*"), (["one", "!thre"], None, "thre")),
+            *(("all:!localhost:!three:!ungrouped", "!~t.o", ""), ("all", "nobody,one", "")),
+        ],
+    )
+    def test_a_part_that_names_no_host_is_refused(self, hosts: Any, limit: str | None, missing: str) -> None:
+        """Ansible only warns, and an enforcement writes what was to be left out."""
+        self.arguments["subset"] = limit
+        if missing:
+            why = self.refused("hosts", cloudtrail_kms_hosts=hosts)
+            assert f"No host or group of the inventory is {missing}. Correct" in why
+            # The inventory of a slice has a part of the hosts.
+            of_awx = {"awx_job_template_name": "audit", "awx_workflow_job_name": "audit"}
+            assert self.line("hosts", cloudtrail_kms_hosts=hosts, **of_awx)
+        else:
+            assert self.line("hosts", cloudtrail_kms_hosts=hosts)
+
     def test_reports_are_joined_on_localhost_whatever_is_audited(self) -> None:
         assert self.line("hosts", "join.yml", cloudtrail_kms_hosts="some") == ["localhost"]
         self.arguments["subset"] = "some"

@@ -147,21 +147,26 @@ def refuse_strategy(strategy: str) -> None:
         )
 
 
-def refuse_slice(options: Mapping[str, Any], hosts: Iterable[HostAccount], variables: Mapping[str, Any]) -> None:
-    """Raise HostsError where a slice of a job of AWX would write a key that its other slices write at the same time.
+def is_slice(variables: Mapping[str, Any]) -> bool:
+    """Return whether this is a slice of a job of AWX, whose inventory has a part of the hosts.
 
     AWX tells no job that it is a slice. It makes of a sliced template a workflow of the template's own name
     (JobTemplate.create_unified_job), and tells each job the names of both (AWX user guide, "Extra Variables").
     """
     template = variables.get("awx_job_template_name")
-    if template is None or variables.get("awx_workflow_job_name") != template:
+    return template is not None and variables.get("awx_workflow_job_name") == template
+
+
+def refuse_slice(options: Mapping[str, Any], hosts: Iterable[HostAccount], variables: Mapping[str, Any]) -> None:
+    """Raise HostsError where a slice of a job of AWX would write a key that its other slices write at the same time."""
+    if not is_slice(variables):
         return
     keys = [options.get("key"), *(each.options.get("key") for each in hosts)]
     if options.get("key_assume_role") or any((key or {}).get("account") for key in keys):
         raise HostsError(
-            f"This job is a slice of the job template {template}: its other slices would write the key that their "
-            "accounts share at the same time. Set the template's job slicing to 1. If the job is no slice, give its "
-            "workflow another name than the template."
+            f"This job is a slice of the job template {variables['awx_job_template_name']}: its other slices would "
+            "write the key that their accounts share at the same time. Set the template's job slicing to 1. If the job "
+            "is no slice, give its workflow another name than the template."
         )
 
 

@@ -10,10 +10,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.inventory.manager import InventoryManager
+from ansible.inventory.manager import InventoryManager, split_host_pattern
 
 from ._extra_variables import refuse_extra
-from ._host_accounts import HostsError
+from ._host_accounts import HostsError, is_slice
 from ._variables import PREFIX, VariablesError, come_to, from_json
 
 _BATCH = re.compile(r"[0-9]+%?")
@@ -105,14 +105,23 @@ def _flat(value: Any) -> list[Any]:
 
 
 def _left(wanted: list[str], limit: str | None, variables: Mapping[str, Any], loader: Any) -> bool:
-    """Return whether Ansible finds a host by these patterns within the limit, in the inventory that it has read."""
+    """Return whether Ansible finds a host by these patterns within the limit, in the inventory that it has read.
+
+    Raises HostsError where it finds one, but passes over a part that names none: that is perhaps to be left out.
+    """
     inventory = InventoryManager(loader, parse=False)
     for group, hosts in variables["groups"].items():
         inventory.add_group(group)
         for host in hosts:
             inventory.add_host(host, group=group)
     inventory.subset(limit)
-    return bool(wanted and inventory.get_hosts(wanted))  # of no pattern Ansible makes all
+    if not (wanted and inventory.get_hosts(wanted)):  # of no pattern Ansible makes all
+        return False
+    parts = [*split_host_pattern(wanted), *(each for each in split_host_pattern(limit or "") if each[:1] in ("!", "&"))]
+    for part in (each.lstrip("!&") for each in parts if not is_slice(variables)):
+        if part and part not in variables["groups"] and not inventory.get_hosts(part, ignore_limits=True):
+            raise HostsError(f"No host or group of the inventory is {part}. Correct {PREFIX}hosts or --limit.")
+    return True
 
 
 def batches(variables: Mapping[str, Any], templar: Any) -> list[Any]:
