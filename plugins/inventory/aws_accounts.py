@@ -143,7 +143,15 @@ from ..module_utils._aws import AwsError, open_organization, read_organization, 
 from ..module_utils._model import OrganizationAccount
 from ..module_utils._printable import printable
 from ..module_utils._scope import Role
-from ..plugin_utils._hosts import Selection, SelectionError, host_variables, kept_accounts, select, select_by_tags
+from ..plugin_utils._hosts import (
+    UNREAD,
+    Selection,
+    SelectionError,
+    host_variables,
+    kept_accounts,
+    select,
+    select_by_tags,
+)
 
 try:
     from ansible.template import trust_as_template
@@ -199,7 +207,19 @@ class InventoryModule(AWSInventoryBase):
         """
 
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
-        """Make the hosts of a configuration file; AnsibleParserError says why there are none."""
+        """Make the hosts of a configuration file; AnsibleParserError says why there are none, not even a part."""
+        before = {*inventory.hosts}
+        UNREAD.pop(path, None)
+        try:
+            self._parse(inventory, loader, path, cache=cache)
+        except Exception as error:
+            UNREAD[path] = str(error)
+            # A host that is not in all of its groups would be in what leaves them out.
+            for host in [host for name, host in inventory.hosts.items() if name not in before]:
+                inventory.remove_host(host)
+            raise
+
+    def _parse(self, inventory: Any, loader: Any, path: str, *, cache: bool) -> None:
         super().parse(inventory, loader, path, cache=cache)
         options = self.get_options()
         try:

@@ -225,6 +225,22 @@ def test_what_the_play_does_not_see_is_no_variable_that_is_not_set(
     assert "DescribeTrails" not in {call["action"] for call in played.calls}
 
 
+def test_an_inventory_that_fails_beside_another_is_no_narrower_run(organization: Organization) -> None:
+    failing = organization.folder / "failing.aws_accounts.yml"
+    half = {**INVENTORY, "role_name": "x", "strict": True, "compose": {"a": "cloudtrail_kms_account.tags.nothing"}}
+    failing.write_text(yaml.safe_dump(half), encoding="utf-8")
+    own = organization.folder / "own.yml"
+    role = {"import_role": {"name": "aws_baseline.cloudtrail.cloudtrail_kms"}}
+    own.write_text(
+        yaml.safe_dump([{"hosts": "aws_accounts", "gather_facts": False, "tasks": [role]}]), encoding="utf-8"
+    )
+    for playbook, chosen in ((ENFORCE, "aws_accounts"), (str(own), None)):
+        played = organization.play(playbook, "--inventory", str(failing), cloudtrail_kms_hosts=chosen)
+        assert played.code != 0
+        assert "failing.aws_accounts.yml could not be read, so its accounts" in " ".join(played.printed.split())
+        assert "DescribeTrails" not in {call["action"] for call in played.calls}
+
+
 def test_a_limit_of_a_file_is_read(organization: Organization) -> None:
     failed = organization.folder / "failed"
     failed.write_text(f"\n {PRODUCTION}\n", encoding="utf-8")

@@ -23,5 +23,5 @@ from ._run_options import (
     warnings_of_restore,
 )
 from ._sealed import SealError
-from ._selection import Selection, SelectionError, host_variables, kept_accounts, select, select_by_tags
+from ._selection import UNREAD, Selection, SelectionError, host_variables, kept_accounts, select, select_by_tags
 from ._variables import PREFIX, SPEC, VariablesError, options, refuse_unknown

@@ -14,6 +14,7 @@ from ansible.inventory.manager import InventoryManager, split_host_pattern
 
 from ._extra_variables import refuse_extra
 from ._host_accounts import HostsError, is_slice
+from ._selection import UNREAD
 from ._variables import PREFIX, VariablesError, come_to, from_json
 
 _BATCH = re.compile(r"[0-9]+%?")
@@ -47,6 +48,7 @@ def patterns(
             f"that the name of one for the plugin aws_accounts ends in aws_accounts.yml. Else correct {PREFIX}hosts or "
             "--limit."
         )
+    _refuse_unread()
     if skipped := set(_SKIPPING).intersection(arguments.get("skip_tags") or ()):
         raise HostsError(f"--skip-tags {','.join(sorted(skipped))} skips every task{nobody} Run it without.")
     # Where Ansible finds no such task, it runs none and ends green. A playbook of others may have it before ours.
@@ -60,8 +62,9 @@ def refuse_unseen(play: Any, variables: Mapping[str, Any], templar: Any) -> None
     """Raise VariablesError where a playbook of ours has taken another value than a variable has for its tasks.
 
     A play chooses its hosts before it reads the variables of any host or group. In check mode it has one batch anyway.
-    A play of one's own takes none of these by itself.
+    A play of one's own takes none of these by itself, and does not ask whether an inventory was read.
     """
+    _refuse_unread()
     if "__cloudtrail_kms_of_the_play" not in variables:
         _refuse_untaken(play, variables, templar)
     for variable in variables.get("__cloudtrail_kms_of_the_play", ()):
@@ -73,6 +76,11 @@ def refuse_unseen(play: Any, variables: Mapping[str, Any], templar: Any) -> None
                 "variables of any host or group. Set it with -e, or among the vars of import_playbook, to a value that "
                 "needs none of these."
             )
+
+
+def _refuse_unread() -> None:
+    for path, why in UNREAD.items():
+        raise HostsError(f"The inventory {path} could not be read, so its accounts would be missing: {why}")
 
 
 def _refuse_untaken(play: Any, variables: Mapping[str, Any], templar: Any) -> None:

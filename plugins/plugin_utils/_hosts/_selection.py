@@ -21,6 +21,9 @@ ACCOUNT_ID = re.compile(r"[0-9]{12}")
 _ROLE_NAME = re.compile(r"([\w+=,.@-]+/)*[\w+=,.@-]{1,64}", re.ASCII)
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 
+# The inventories that could not be read in this process, and why. Ansible only warns, and plays on the other hosts.
+UNREAD: dict[str, str] = {}
+
 
 class SelectionError(ValueError):
     """An option that cannot be meant, or fits no account; the message names the option and the value."""

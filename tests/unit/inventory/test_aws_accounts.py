@@ -7,14 +7,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from ansible.errors import AnsibleParserError
+from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
@@ -25,6 +25,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._organizations import read_organization
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import OrganizationAccount
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role
+from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts import UNREAD
 from tests.fakeaws.client import FakeAws
 
 MEMBER = "222222222222"
@@ -39,6 +40,12 @@ def aws(server: FakeAws, monkeypatch: pytest.MonkeyPatch) -> FakeAws:
         if name.startswith("AWS_"):
             monkeypatch.setenv(name, value)
     return server
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_unread() -> Iterator[None]:
+    yield
+    UNREAD.clear()
 
 
 class Parse:
@@ -316,3 +323,19 @@ def test_every_option_goes_through_the_loader(parse: Parse, monkeypatch: pytest.
         region, endpoint_url, connection, role_arn = connected
         assert (region, endpoint_url, role_arn) == ("eu-central-1", USES["endpoint_url"], USES["assume_role_arn"])
         assert connection.items() >= {"verify": "/etc/ssl/ca.pem", **credentials}.items()
+
+
+@pytest.mark.usefixtures("aws")
+def test_an_inventory_that_fails_half_way_leaves_no_host_of_its_own(parse: Parse) -> None:
+    """A host that is in no group yet would not be left out by its group."""
+    inventory = InventoryData()
+    inventory.add_host(MEMBER)
+    half = {"strict": True, "compose": {"a": "cloudtrail_kms_account.tags.team"}}
+    parse.path.write_text(yaml.safe_dump({"plugin": PLUGIN, **half}), encoding="utf-8")
+    with pytest.raises(AnsibleError, match="has no attribute 'team'"):
+        inventory_loader.get(PLUGIN).parse(inventory, DataLoader(), str(parse.path), cache=False)
+    assert [*inventory.hosts] == [MEMBER]
+    assert [*inventory.groups["aws_accounts"].hosts] in ([], [inventory.hosts[MEMBER]])
+    assert [*UNREAD] == [str(parse.path)]
+    parse()
+    assert not UNREAD
