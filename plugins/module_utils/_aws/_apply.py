@@ -90,6 +90,7 @@ class _Run:
         self._policies = dict(prerequisites.policies) | _replaced(changes)
         self._present = Present(account, pace, same_policy, replace(prerequisites, policies=self._policies))
         self._created: dict[str, str] = {}
+        self._of_created: dict[str, str | None] = {}
         self._usable = set(prerequisites.usable)
 
     def apply(self, planned_again: Collection[str]) -> Applied:
@@ -131,7 +132,7 @@ class _Run:
         try:
             if change.operation == "CreateKey":
                 created = self._created[change.resource] = self._create_key(change)
-                self._policies[created] = change.parameters["Policy"]
+                self._of_created[created] = change.parameters["Policy"]
             elif self._write(change) and "policy" in change.after:
                 self._verify_policy(change)
             if change.operation != "CreateKey" and "policy" in change.after:
@@ -161,7 +162,8 @@ class _Run:
                     raise _failed(change, answer)
                 break
             if code_of(answer) in UNSEEN_POLICY:
-                needed = {arn: self._policies[arn] for arn in _needed_arns(change) & self._policies.keys()}
+                known = self._policies | self._of_created
+                needed = {arn: known[arn] for arn in _needed_arns(change) & known.keys()}
                 self._present.check_policies(needed, change.region)
         return False
 
@@ -180,7 +182,7 @@ class _Run:
             error,
             change.operation,
             is_there=bool(needed & self._usable),
-            is_allowed=bool(needed & self._policies.keys()),
+            is_allowed=bool(needed & (self._policies | self._of_created).keys()),
         )
 
     def _create_key(self, change: Change) -> str:

@@ -16,7 +16,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._req
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Scope
 from tests.unit.enforce.creating import TRAIL
-from tests.unit.enforce.lab import HOME, Lab, lagging, statuses
+from tests.unit.enforce.lab import HOME, Lab, lagging, meanwhile, statuses
 from tests.unit.enforce.many import operations, served, troubles
 from tests.unit.enforce.test_other_accounts import PRODUCTION, SECURITY, of_security
 
@@ -204,3 +204,19 @@ def test_an_alias_that_shows_late_on_a_key_left_behind_leads_to_no_second_key(
     assert troubles(done) == {}
     assert "CreateKey" not in lab.writes()
     assert len(of_security(lab)) == 1
+
+
+def test_the_policy_of_a_new_key_is_not_read_before_a_trail_has_it(
+    load: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """KMS may know the key later elsewhere, and nobody else can have written there."""
+    lab = load("fresh")
+    reads: list[int] = []
+
+    def count_reads() -> None:
+        reads.append(sum(call["action"] == "GetKeyPolicy" for call in lab.aws.calls()))
+
+    lab.aws.clear_calls()
+    meanwhile(monkeypatch, "UpdateTrail", count_reads)
+    assert statuses(lab.enforce())[0] == ("CreateKey", "applied")
+    assert reads == [0]
