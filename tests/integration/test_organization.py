@@ -207,6 +207,7 @@ def test_a_value_that_a_play_and_its_tasks_see_in_two_ways_is_refused(organizati
     ("variable", "value", "place"),
     [
         ("cloudtrail_kms_hosts", "aws_accounts", "all"),
+        ("cloudtrail_kms_hosts", "aws_accounts", "aws_accounts"),
         ("cloudtrail_kms_serial", 1, "localhost"),
         ("cloudtrail_kms_max_fail_percentage", 0, "all"),
     ],
@@ -215,7 +216,7 @@ def test_what_the_play_does_not_see_is_no_variable_that_is_not_set(
     variable: str, value: Any, place: str, organization: Organization
 ) -> None:
     """It would be the account of the caller in place of all, or all accounts at once in place of a canary."""
-    folder = organization.folder / ("group_vars" if place == "all" else "host_vars")
+    folder = organization.folder / ("host_vars" if place == "localhost" else "group_vars")
     folder.mkdir()
     (folder / f"{place}.yml").write_text(yaml.safe_dump({variable: value}), encoding="utf-8")
     given: dict[str, Any] = {"cloudtrail_kms_hosts": None if variable == "cloudtrail_kms_hosts" else "localhost"}

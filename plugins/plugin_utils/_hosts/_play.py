@@ -67,6 +67,8 @@ def refuse_unseen(play: Any, variables: Mapping[str, Any], templar: Any) -> None
     _refuse_unread()
     if "__cloudtrail_kms_of_the_play" not in variables:
         _refuse_untaken(play, variables, templar)
+    elif variables.get(f"{PREFIX}hosts") is None:
+        _refuse_elsewhere(variables)
     for variable in variables.get("__cloudtrail_kms_of_the_play", ()):
         name = variable.removeprefix(PREFIX)
         wanted = {"hosts": _chosen, "serial": batches, "max_fail_percentage": _percentage}[name](variables, templar)
@@ -76,6 +78,18 @@ def refuse_unseen(play: Any, variables: Mapping[str, Any], templar: Any) -> None
                 "variables of any host or group. Set it with -e, or among the vars of import_playbook, to a value that "
                 "needs none of these."
             )
+
+
+def _refuse_elsewhere(variables: Mapping[str, Any]) -> None:
+    """Raise VariablesError where a group that localhost is not in has a variable of the play, which took localhost."""
+    for group, (host, *_others) in ((group, hosts) for group, hosts in variables["groups"].items() if hosts):
+        of_group = variables["hostvars"].raw_get(host)
+        for variable in variables["__cloudtrail_kms_of_the_play"]:
+            if of_group.get(variable) is not None and variables.get(variable) is None:
+                raise VariablesError(
+                    f"The play does not see {variable}, which the hosts of {group} have in the inventory, and took "
+                    "localhost. Set it with -e."
+                )
 
 
 def _refuse_unread() -> None:
