@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -173,5 +174,9 @@ class TestTheLinesOfAPlay:
             )
         self.arguments |= {"skip_tags": ("all", "other"), "start_at_task": "Audit the trails"}
         assert self.line("hosts", playbook) == ["localhost"]  # in a playbook of others it may be a task before ours
-        self.arguments["args"] = ("aws_baseline.cloudtrail.audit",)
-        assert "--start-at-task Audit the trails skips tasks" in self.refused("hosts", playbook)
+        ours = ("aws_baseline.cloudtrail.audit", os.path.relpath(PLAYBOOKS / "audit.yml"))
+        for arguments in (ours[:1], ours[1:], ours):
+            self.arguments["args"] = arguments
+            assert "--start-at-task Audit the trails skips tasks" in self.refused("hosts", playbook)
+        self.arguments["args"] = ("site.yml", *ours)
+        assert self.line("hosts", playbook) == ["localhost"]

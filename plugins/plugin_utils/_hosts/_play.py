@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible.inventory.manager import InventoryManager, split_host_pattern
@@ -22,6 +24,7 @@ _PERCENTAGE = re.compile(r"(100|[0-9]{1,2}(\.[0-9]+)?)%?")
 _ALL_AT_ONCE = ["100%"]
 _NEVER_TOO_MANY = 100
 _OURS = "aws_baseline.cloudtrail."
+_FOLDER = str(Path(__file__).resolve().parents[3] / "playbooks")
 # With these a run leaves out tasks that are tagged always.
 _SKIPPING = ("always", "tagged")
 
@@ -52,10 +55,15 @@ def patterns(
     if skipped := set(_SKIPPING).intersection(arguments.get("skip_tags") or ()):
         raise HostsError(f"--skip-tags {','.join(sorted(skipped))} skips every task{nobody} Run it without.")
     # Where Ansible finds no such task, it runs none and ends green. A playbook of others may have it before ours.
-    task, (playbook, *others) = arguments.get("start_at_task"), arguments.get("args") or ("",)
-    if task and playbook.startswith(_OURS) and not others:
+    task, playbooks = arguments.get("start_at_task"), arguments.get("args") or ("",)
+    if task and all(map(_is_ours, playbooks)):
         raise HostsError(f"--start-at-task {task} skips tasks of the role{nobody} Run it without.")
     return wanted
+
+
+def _is_ours(playbook: str) -> bool:
+    """Return whether an argument of ansible-playbook names a playbook of ours, by its name or by its path."""
+    return playbook.startswith(_OURS) or os.path.dirname(os.path.realpath(playbook)) == _FOLDER
 
 
 def refuse_unseen(play: Any, variables: Mapping[str, Any], templar: Any) -> None:

@@ -56,6 +56,7 @@ _NO_INVENTORY = "/etc/ansible/hosts"  # what Ansible reads where neither the env
 _CREDENTIALS = (
     *("AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
     *("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"),
+    *("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
 )
 # What a command has, and what changes nothing of its meaning.
 _TYPED = frozenset({"args", "inventory", "subset", "extra_vars", "check", "diff", "verbosity", "forks"})

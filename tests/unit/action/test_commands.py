@@ -167,7 +167,10 @@ def test_a_command_is_for_the_inventory_that_the_environment_names(
     assert next_command({**PLAN, "inventory": ("/typed.yml",)}, None, PLANNED) == f"{enforce} -i /typed.yml"
 
 
-@pytest.mark.parametrize("name", ["ACCESS_KEY_ID", "SESSION_TOKEN", "WEB_IDENTITY_TOKEN_FILE", "CONFIG_FILE"])
+@pytest.mark.parametrize(
+    "name",
+    ["ACCESS_KEY_ID", "SESSION_TOKEN", "WEB_IDENTITY_TOKEN_FILE", "CONFIG_FILE", "CONTAINER_CREDENTIALS_FULL_URI"],
+)
 def test_of_other_credentials_it_is_said_that_they_come_from_the_environment(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
