@@ -23,7 +23,7 @@ STEPS = {
     "1. What is wrong?": f"{AUDIT} -e cloudtrail_kms_fail_on=never {REPORTS.format(BEFORE)}",
     "2. What would fix it? Nothing is changed yet.": f"{ENFORCE} --check --diff {ALLOWED}",
     "3. Fix it, and wait until every changed trail has delivered. It keeps no backup: this AWS ends with the demo.": (
-        f"{ENFORCE} {ALLOWED} -e cloudtrail_kms_wait=true {REPORTS.format(AFTER)}"
+        f"{ENFORCE} {ALLOWED} -e cloudtrail_kms_wait=true -e cloudtrail_kms_table=short {REPORTS.format(AFTER)}"
     ),
     "4. Is it fixed? An audit that fails where it is not.": f"{AUDIT} -e cloudtrail_kms_table=short",
 }

@@ -60,9 +60,11 @@ def test_the_demonstration_leaves_a_report_and_says_where(demonstration: str) ->
 
 @pytest.fixture(scope="module")
 def troubles(fake_aws: FakeAws, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What enforcements print that are refused, that fail half way, that carry on, and that leave one account out."""
+    """What enforcements print that fix, are refused, fail half way, carry on, and leave one account out."""
     fake_aws.reset("mixed")
     printed = [enforced(fake_aws, "--check")]
+    allowed = ("-e", "cloudtrail_kms_allow_enable_key=true", "-e", "cloudtrail_kms_wait=true")
+    printed += [enforced(fake_aws, *allowed)]  # the demonstration shows this in short
     fake_aws.reset("fresh")
     fake_aws.add_fault("cloudtrail:UpdateTrail", **DENIED)
     printed += [enforced(fake_aws), enforced(fake_aws)]
