@@ -90,13 +90,13 @@ def refuse_unseen(play: Any, variables: Mapping[str, Any], templar: Any) -> None
 
 def _refuse_elsewhere(variables: Mapping[str, Any]) -> None:
     """Raise VariablesError where a group that localhost is not in has a variable of the play, which took localhost."""
-    for group, (host, *_others) in ((group, hosts) for group, hosts in variables["groups"].items() if hosts):
+    for host in dict.fromkeys(hosts[0] for hosts in variables["groups"].values() if hosts):
         of_group = variables["hostvars"].raw_get(host)
         for variable in variables["__cloudtrail_kms_of_the_play"]:
             if of_group.get(variable) is not None and variables.get(variable) is None:
                 raise VariablesError(
-                    f"The play does not see {variable}, which the hosts of {group} have in the inventory, and took "
-                    "localhost. Set it with -e."
+                    f"The play does not see {variable}, which {host} has in the inventory, and took localhost. "
+                    "Set it with -e."
                 )
 
 
