@@ -21,6 +21,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ansible import constants
@@ -52,6 +53,8 @@ _OF_A_PLAN = ("--check", "--diff")
 _GREEN = (f"{PREFIX}fail_on", "never")
 _ENVIRONMENT = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION")
 _NO_INVENTORY = "/etc/ansible/hosts"  # what Ansible reads where neither the environment nor its configuration names one
+# What Ansible reads where ANSIBLE_CONFIG does not name another (Ansible Configuration Settings).
+_CONFIGURATIONS = ("ansible.cfg", "~/.ansible.cfg", "/etc/ansible/ansible.cfg")
 # What else leads to the credentials of this run: secrets, or files that may be gone.
 _CREDENTIALS = (
     *("AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
@@ -161,7 +164,10 @@ def _typed(
 def _environment(arguments: Mapping[str, Any]) -> str:
     """Return what stands before a command: the profile, the region, and what names an inventory that was not typed."""
     names = [*_ENVIRONMENT]
-    if not typed_inventory(arguments) and [*constants.DEFAULT_HOST_LIST] != [_NO_INVENTORY]:
+    is_named = [*constants.DEFAULT_HOST_LIST] != [_NO_INVENTORY]
+    # Without the variable that names none, another configuration may name one.
+    may_be_named = any(Path(each).expanduser().is_file() for each in _CONFIGURATIONS)
+    if not typed_inventory(arguments) and (is_named or may_be_named):
         names.append("ANSIBLE_INVENTORY" if "ANSIBLE_INVENTORY" in os.environ else "ANSIBLE_CONFIG")
     return "".join(f"{name}={shlex.quote(os.environ[name])} " for name in names if name in os.environ)
 

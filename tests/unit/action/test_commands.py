@@ -167,6 +167,19 @@ def test_a_command_is_for_the_inventory_that_the_environment_names(
     assert next_command({**PLAN, "inventory": ("/typed.yml",)}, None, PLANNED) == f"{enforce} -i /typed.yml"
 
 
+def test_a_command_keeps_a_configuration_without_an_inventory_where_another_would_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ANSIBLE_CONFIG", "empty.cfg")
+    monkeypatch.setattr(constants, "DEFAULT_HOST_LIST", ["/etc/ansible/hosts"])
+    enforce = "ansible-playbook aws_baseline.cloudtrail.enforce"
+    assert next_command({**PLAN, "inventory": ("/etc/ansible/hosts",)}, None, PLANNED) == enforce
+    Path("ansible.cfg").write_text("[defaults]\ninventory = prod.yml\n", encoding="utf-8")
+    told = next_command({**PLAN, "inventory": ("/etc/ansible/hosts",)}, None, PLANNED)
+    assert told == f"ANSIBLE_CONFIG=empty.cfg {enforce}"
+
+
 @pytest.mark.parametrize(
     "name",
     ["ACCESS_KEY_ID", "SESSION_TOKEN", "WEB_IDENTITY_TOKEN_FILE", "CONFIG_FILE", "CONTAINER_CREDENTIALS_FULL_URI"],
