@@ -43,16 +43,8 @@ class FakeAws:
 
         `options` are those of `python -m tests.fakeaws`, such as `--regions`.
         """
-        command = [
-            sys.executable,
-            "-m",
-            "tests.fakeaws",
-            "--scenario",
-            scenario,
-            "--latency-ms",
-            str(latency_ms),
-            *options,
-        ]
+        asked = ["--scenario", scenario, "--latency-ms", str(latency_ms), *options]
+        command = [sys.executable, "-m", "tests.fakeaws", *asked]
         # A file, not a pipe: nobody reads the errors of a server that runs well, and a full pipe would block it.
         with TemporaryFile("w+", encoding="utf-8") as errors:
             process = subprocess.Popen(

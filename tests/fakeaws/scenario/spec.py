@@ -26,8 +26,9 @@ _Spec = TypeVar("_Spec")
 class AccountSpec:
     """An account and what its administrator may do; the first one is the one that a client speaks for.
 
-    `ou` is where it stands in the organization, such as `Workloads/Production`; empty is the root. `regions` are those
-    that are enabled, by default the server's. `scp` is a service control policy of it, for SimulatePrincipalPolicy.
+    `ou` is where it stands in the organization, such as `Workloads/Production`; empty is the root. `regions` are its
+    enabled Regions; without them it has those of the server. `scp` is its service control policy, for
+    SimulatePrincipalPolicy.
     """
 
     id: str
