@@ -241,8 +241,9 @@ class _Run:
                 raise StaleError(str(stale), applied=True) from stale
             if not self._pace.wait(attempt):
                 raise FailedError(
-                    f"The policy of {change.resource} was written, but AWS shows another policy. Find out who else "
-                    "writes it, and run again."
+                    f"The policy of {change.resource} was written, but until the time was up AWS showed another: it "
+                    "shows late, or somebody else writes it. Give the run more time by the option wait_timeout, or "
+                    "find out who that is, and run again."
                 )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._model import KEY_ARN, SCP_DENIAL, TRAIL_ARN, Missing, Organization, ReadError, TrailStatus
 from ._access import Access
@@ -287,16 +287,28 @@ def list_key_tags(access: Access, region: str, key_arn: str) -> dict[str, str] |
     return rows if isinstance(rows, ReadError) else dict(rows)
 
 
-def keys_without_alias(access: Access, region: str) -> tuple[str, ...] | ReadError:
-    """Return the ARNs of the account's keys in a region that have no alias, sorted."""
+class ListedKeys(NamedTuple):
+    """The keys of an account in a region, by their ARNs: those that have aliases, by alias, and those without one."""
+
+    by_alias: Mapping[str, str]
+    without_alias: tuple[str, ...]
+
+
+def listed_keys(access: Access, region: str) -> ListedKeys | ReadError:
+    """Return the account's keys in a region, those without an alias sorted."""
     keys = access.ask_pages("kms", region, "ListKeys", "Keys", lambda row: (row["KeyId"], row["KeyArn"]), Limit=1000)
-    named = access.ask_pages("kms", region, "ListAliases", "Aliases", lambda row: row.get("TargetKeyId"), Limit=100)
+    aliases = access.ask_pages(
+        "kms", region, "ListAliases", "Aliases", lambda row: (row["AliasName"], row.get("TargetKeyId")), Limit=100
+    )
     if isinstance(keys, ReadError):
         return keys
-    if isinstance(named, ReadError):
-        return named
-    taken = set(named)
-    return tuple(sorted(arn for key_id, arn in keys if key_id not in taken))
+    if isinstance(aliases, ReadError):
+        return aliases
+    arns, taken = dict(keys), {target for _alias, target in aliases}
+    return ListedKeys(
+        {alias: arns[target] for alias, target in aliases if target in arns},
+        tuple(sorted(arn for key_id, arn in keys if key_id not in taken)),
+    )
 
 
 def alias_target(access: Access, region: str, alias: str) -> str | Missing | ReadError:

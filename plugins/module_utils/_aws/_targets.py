@@ -14,12 +14,13 @@ from .._model import PLACEHOLDER, Change, Key, KeyLookup, Missing, ReadError, Sn
 from .._operations import WRITES
 from ._access import Access, failed_read
 from ._calls import (
+    ListedKeys,
     bucket_belongs_to,
     bucket_tags,
     describe_organization,
     key_metadata,
-    keys_without_alias,
     list_key_tags,
+    listed_keys,
     principal_exists,
     trail_tags,
 )
@@ -65,9 +66,24 @@ def _look_up_key(account: Account, snapshot: Snapshot, region: str, requested: R
     if isinstance(metadata, dict):
         known = snapshot.keys.get(metadata["Arn"])
         return KeyLookup(known if isinstance(known, Key) else read_key(account, metadata["Arn"]))
-    if isinstance(metadata, Missing) and requested.tags is not None:
-        return KeyLookup(metadata, keys_left_behind(account, owner, region, requested.tags))
-    return KeyLookup(metadata)
+    if not (isinstance(metadata, Missing) and requested.tags is not None):
+        return KeyLookup(metadata)
+    listed = first_answer(_listed, account.owners(owner), region, owner)
+    if not isinstance(listed, ReadError) and requested.key_id in listed.by_alias:
+        return KeyLookup(_listed_key(account, region, listed.by_alias[requested.key_id]))
+    return KeyLookup(metadata, _with_tags(account, owner, region, listed, requested.tags))
+
+
+def _listed_key(account: Account, region: str, key_arn: str) -> Key | ReadError:
+    """Read a key whose alias is listed, though DescribeKey did not find it: what is new shows late in some answers."""
+    key = read_key(account, key_arn)
+    if isinstance(key, Missing):
+        return failed_read("kms", "DescribeKey", region, "NotFoundException", f"{key.message}, but ListAliases has it")
+    return key
+
+
+def _listed(access: Access, region: str, _owner: str) -> ListedKeys | ReadError:
+    return listed_keys(access, region)
 
 
 def read_trail_prerequisites(
@@ -109,13 +125,15 @@ def read_key(account: Account, key_arn: str) -> Key | Missing | ReadError:
 
 def keys_left_behind(account: Account, owner: str, region: str, tags: Mapping[str, str]) -> tuple[Key, ...] | ReadError:
     """Read the keys of the account `owner`, in any state, that carry these tags and no alias, or return the error."""
+    return _with_tags(account, owner, region, first_answer(_listed, account.owners(owner), region, owner), tags)
 
-    def listed(access: Access, region: str, _owner: str) -> tuple[str, ...] | ReadError:
-        return keys_without_alias(access, region)
 
-    arns = first_answer(listed, account.owners(owner), region, owner)
-    if isinstance(arns, ReadError):
-        return arns
+def _with_tags(
+    account: Account, owner: str, region: str, listed: ListedKeys | ReadError, tags: Mapping[str, str]
+) -> tuple[Key, ...] | ReadError:
+    if isinstance(listed, ReadError):
+        return listed
+    arns = listed.without_alias
     if len(arns) > MOST_WITHOUT_ALIAS:
         why = f"{len(arns)} keys have no alias, and of at most {MOST_WITHOUT_ALIAS} the tags are read"
         return failed_read("kms", "ListResourceTags", region, "TooManyKeys", why)

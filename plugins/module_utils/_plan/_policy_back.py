@@ -88,7 +88,7 @@ def key_to_restore(row: Replaced, key: KeyFact, seen: Seen, writer: str | None) 
     """
     if not isinstance(key, Key) or isinstance(key.policy, ReadError):
         return Reason(
-            "it cannot be read, so it is left as it is.",
+            "it cannot be read, so nothing is written to it while that is so.",
             row=_ROW,
             more="To restore it all the same, use credentials that may read it.",
         )

@@ -53,7 +53,7 @@ READS: list[Callable[[Access], Any]] = [
     lambda access: _calls.key_policy(access, "us-east-1", REPLICA),
     lambda access: _calls.key_aliases(access, "us-east-1", REPLICA),
     lambda access: _calls.list_key_tags(access, "us-east-1", REPLICA),
-    lambda access: _calls.keys_without_alias(access, "us-east-1"),
+    lambda access: _calls.listed_keys(access, "us-east-1"),
     lambda access: _calls.key_rotation(access, "us-east-1", REPLICA),
     lambda access: _calls.bucket_region(access, "us-east-1", "logs"),
     lambda access: _calls.bucket_policy(access, "us-east-1", "logs"),
