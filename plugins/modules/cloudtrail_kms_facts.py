@@ -405,9 +405,10 @@ from functools import partial
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
+from ..module_utils._audit import audit
 from ..module_utils._aws import AwsError, collect_garbage_seldom, connect
+from ..module_utils._module import Progress, fail, warn
 from ..module_utils._options import ArgumentError, facts_spec, of_accounts, settings_of_owners, to_scope, to_settings
-from ..module_utils._run import Progress, audit, fail, warn
 
 
 def main() -> None:

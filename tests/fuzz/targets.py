@@ -22,6 +22,7 @@ from botocore.validate import validate_parameters
 from hypothesis import strategies as st
 
 from ansible_collections.aws_baseline.cloudtrail.extensions.eda.plugins.event_filter import cloudtrail_kms_change
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import audit
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError, connect
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._credentials import CallerCredentials, issued
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._organizations import (
@@ -55,7 +56,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._m
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._ours import is_ours
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._validate import validate
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._audit import audit
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
     AccountScope,
     NamedRole,

@@ -19,13 +19,13 @@ import pytest
 import yaml
 from moto import mock_aws
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import folders_of
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissions import PROVISIONING_ACTIONS
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, TrailRequest
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._audit import folders_of
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Task
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role, Scope
 from tests.fakeaws.client import FakeAws

@@ -18,6 +18,7 @@ import pytest
 from ansible.errors import AnsibleActionFail, AnsibleFilterError
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.filter.cloudtrail_kms_reports import FilterModule
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _module
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
@@ -113,7 +114,7 @@ class Module:
 def ended(snapshot: Snapshot, request: EnforceRequest, lookup: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What a module tells that enforces in such an account in check mode, its warnings among it."""
     warnings: list[str] = []
-    monkeypatch.setattr(_ending, "_warn", warnings.append)
+    monkeypatch.setattr(_module, "_warn", warnings.append)
     planned = plan(snapshot, request, lookup)
     before, after = (assess(each, Settings()) for each in (snapshot, planned.predicted))
     warned = (*planned.warnings, *_task.open_questions(after))
@@ -175,7 +176,7 @@ def test_refusals_keep_the_lines_of_our_own(monkeypatch: pytest.MonkeyPatch) -> 
     told = ended(SNAPSHOTS["no key"], *REQUESTS["a given key"], monkeypatch)
     assert "Deny it" in told["msg"]
     module = Module()
-    _ending.fail(module, f"One{HOSTILE}", "Two")
+    _module.fail(module, f"One{HOSTILE}", "Two")
     shows(module.told["msg"])
     assert len(module.told["msg"].split("\n")) == 2
 
@@ -258,10 +259,10 @@ def test_quotes_end_where_what_they_quote_does() -> None:
 def test_no_line_that_wraps_is_a_command_of_a_ci_system(before: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever a line of a table or of a warning ends."""
     warnings: list[str] = []
-    monkeypatch.setattr(_ending, "_warn", warnings.append)
+    monkeypatch.setattr(_module, "_warn", warnings.append)
     for width in range(79, 121):
         text = f"{before * width}{COMMANDS} {before * (width - 7)}::error {COMMANDS.replace(' ', '')}::"
-        _ending.warn(text)
+        _module.warn(text)
         shows(*textwrap.wrap(f"[WARNING]: {warnings[-1]}", width))
         shows(*wrap(printable(text), width), *wrap(printable(text), width // 5))
     shows(render(quoting(text), width=79, paint=plain))
@@ -284,7 +285,7 @@ def test_ordinary_names_stay_as_they_are(text: str) -> None:
 @pytest.mark.parametrize("width", range(79, 121))
 def test_no_warning_that_wraps_begins_another(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     warnings: list[str] = []
-    monkeypatch.setattr(_ending, "_warn", warnings.append)
-    _ending.warn(f"{'.' * (width - 12)} [WARNING]: forged {'.' * (width - 19)} [DEPRECATION WARNING]: forged")
+    monkeypatch.setattr(_module, "_warn", warnings.append)
+    _module.warn(f"{'.' * (width - 12)} [WARNING]: forged {'.' * (width - 19)} [DEPRECATION WARNING]: forged")
     for line in textwrap.wrap(f"[WARNING]: {warnings[0]}", width)[1:]:
         assert not OURS.match(line)

@@ -11,14 +11,13 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible.module_utils.common.warnings import warn as _warn
-
+from .._audit import narrowing
 from .._checks import AccountVerdict
 from .._facts import account_row, document, moment, unrefused
 from .._model import Consequence, ReadError, Reason, Snapshot
+from .._module import fail, warn
 from .._plan import RestorePlans, change_rows, diff, to_add_rows
 from .._printable import printable, unforeseen
-from ._audit import narrowing
 from ._task import Done, Run, RunOutcome
 
 
@@ -160,13 +159,3 @@ def _not_read(before: AccountVerdict, run: Run) -> AccountVerdict:
     seen, now = before.snapshot, datetime.now(timezone.utc)
     snapshot = Snapshot(seen.account_id, seen.partition, now, errors=(error,))
     return replace(before, snapshot=snapshot, trails=(), complete=False)
-
-
-def warn(text: str) -> None:
-    """Warn in one line."""
-    _warn(printable(text))
-
-
-def fail(module: Any, *reasons: str, **result: Any) -> None:
-    """Leave the module, which has failed; each reason is a line."""
-    module.fail_json(msg="\n".join(map(printable, reasons)), **result)

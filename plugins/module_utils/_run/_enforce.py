@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 
+from .._audit import folders_of, members_of, verdict_of
 from .._aws import Access, AccountSessions, Pace, contain_failures, read_account_again, sweep
 from .._backup import backup_of, by_account
 from .._checks import AccountVerdict, unused_exceptions
@@ -30,7 +31,6 @@ from .._plan import (
     undos_of,
 )
 from ._application import AccountRun
-from ._audit import folders_of, members_of, verdict_of
 from ._execution import SIDE_BY_SIDE, Execution, JointPlan, KeyStep, foreseen
 from ._inherited import as_owners_leave_them
 from ._planning import Restoring, contained, heeding_owners, key_planned_anew, planned, with_writers

@@ -6,15 +6,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from .._checks import AccountVerdict, Settings, calls_of_readers, keys_needing_second_policy
 from .._model import Backup, Change, LeftToOwnerError, ReaderCalls, Reason, Snapshot
+from .._module import Progress
 from .._plan import EnforceRequest, RestorePlans
 from .._scope import AccountScope, Scope
 
@@ -62,40 +60,6 @@ class Outcome(Done):
 
     before: AccountVerdict
     after: AccountVerdict | None
-
-
-class Progress:
-    """Appends a line to a file for every finished tenth of the accounts of a phase.
-
-    It never fails what it tells of: an action that becomes another user has a file that this user cannot write to.
-    """
-
-    def __init__(self, path: str | None = None, total: int = 0) -> None:
-        self._path, self._lock = Path(path) if path else None, threading.Lock()
-        self.begin("Audited", total)
-        self._write("")
-
-    def begin(self, phase: str, total: int) -> None:
-        """Begin a phase over so many accounts, which is named by what is done with them, such as `Planned`."""
-        self._phase, self._total, self._done, self._tenths = phase, max(1, total), 0, 0
-
-    def __call__(self, done: int) -> None:
-        """Tell that so many accounts are done."""
-        tenths = done * 10 // self._total
-        if tenths > self._tenths:
-            self._tenths = tenths
-            self._write(f"{self._phase} {done} of {self._total} accounts\n")
-
-    def one(self) -> None:
-        """Tell that one account more is done, from any thread."""
-        with self._lock:
-            self._done += 1
-            self(self._done)
-
-    def _write(self, text: str) -> None:
-        if self._path:
-            with suppress(OSError), self._path.open("a", encoding="utf-8") as file:
-                file.write(text)
 
 
 @dataclass(frozen=True)

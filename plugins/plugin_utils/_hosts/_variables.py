@@ -16,7 +16,8 @@ from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 
-from ...module_utils._options import audit_spec, own_spec
+from ...module_utils._enforce_options import own_spec
+from ...module_utils._options import audit_spec
 from .._reports import CIS_VERSIONS, DEFAULT_CIS_VERSION, FORMATS
 from ._judgement import FAILING
 
@@ -176,17 +177,23 @@ def _suboptions(specs: Mapping[str, Any], *path: str) -> dict[str, list[str]]:
 
 
 def options(variables: Mapping[str, Any], templar: Any, names: Iterable[str]) -> dict[str, Any]:
-    """Return the options that variables are set for, in their types. A variable that is null is not set.
+    """Return the options of these names that variables are set for, in their types.
 
     Raises VariablesError that names one that is undefined, empty, or not of its type.
     """
-    values: dict[str, Any] = {}
-    for name in sorted(names):
-        value = come_to(PREFIX + name, variables, templar)
+    return in_their_types({PREFIX + name: come_to(PREFIX + name, variables, templar) for name in sorted(names)})
+
+
+def in_their_types(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that variables have values for, in their types; one that is null is not set.
+
+    Raises VariablesError that names one that is empty or not of its type.
+    """
+    values = {name.removeprefix(PREFIX): value for name, value in variables.items()}
+    values = {name: value for name, value in values.items() if name in SPEC and value is not None}
+    for name, value in values.items():
         if isinstance(value, str) and not value.strip():
             raise VariablesError(f"The variable {PREFIX}{name} is empty. Give it a value, or leave it out.")
-        if value is not None:
-            values[name] = value
     return _checked(values, {name: SPEC[name] for name in values}, PREFIX)
 
 

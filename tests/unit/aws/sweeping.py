@@ -9,9 +9,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import audit
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _audit as _audit_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _common as _arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._audit import audit
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller
 from tests.unit.aws.conftest import LOG_ARCHIVE, MANAGEMENT, PRODUCTION, SECURITY

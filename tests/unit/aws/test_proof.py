@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import audit as audit_run
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
     _access,
     _history,
@@ -20,7 +21,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws impor
     _pace,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _audit as _audit_arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._audit import audit as audit_run
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller
 from tests.unit.test_arguments import params, sweep_params

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import audit
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import (
     _access,
     _calls,
@@ -24,7 +25,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._acce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._assess import assess
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Bucket, ReadError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._audit import audit
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
     AccountScope,
     NamedRole,
@@ -293,7 +293,7 @@ def test_a_fault_in_judging_ends_one_account_too(monkeypatch: pytest.MonkeyPatch
             raise LookupError("no such rule")
         return assess(*arguments)
 
-    monkeypatch.setattr("ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._audit.assess", faulty)
+    monkeypatch.setattr("ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit.assess", faulty)
     ((error, verdict),) = unexpected(swept(Answers(ANSWERS)))
     assert error["message"].startswith("LookupError: no such rule (test_strange_answers.py:")
     assert verdict == "unknown"

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._audit import audit
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError, connect
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import join
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, next_step
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._module import Progress
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _audit as _audit_arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run import Progress, audit
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import account_notes
 from tests.fakeaws.client import FakeAws
 from tests.unit.access import caller

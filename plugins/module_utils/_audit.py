@@ -12,8 +12,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from .._aws import Access, Reading, contain_failures, sweep
-from .._checks import (
+from ._aws import Access, Reading, contain_failures, sweep
+from ._checks import (
     AccountVerdict,
     Settings,
     assess,
@@ -25,9 +25,9 @@ from .._checks import (
     subject_of,
     unused_exceptions,
 )
-from .._facts import Narrowing, account_row, document, moment, narrowed_by
-from .._model import Level, LogFolder, ReadError, Snapshot, Trail
-from .._scope import Scope
+from ._facts import Narrowing, account_row, document, moment, narrowed_by
+from ._model import Level, LogFolder, ReadError, Snapshot, Trail
+from ._scope import Scope
 
 # Each folder costs two to four calls, and what goes for one member of an organization is likely to go for all.
 MOST_MEMBERS = 10

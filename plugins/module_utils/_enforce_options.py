@@ -4,7 +4,7 @@
 
 """The options of `cloudtrail_kms_enforce` alone, and their way into the words of planning (EnforceRequest).
 
-They stand apart from those of an audit, so that a control node can check them without the rules.
+They stand apart from those of an audit, which so needs nothing of what plans.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from .._plan import EnforceRequest, KeyRequest, TrailRequest
-from ._common import (
+from ._options import (
     ACCOUNT_ID,
     AUDIT_ACCOUNT_OPTIONS,
     PRINCIPAL_ARN,
@@ -26,6 +25,7 @@ from ._common import (
     check,
     sweep_options,
 )
+from ._plan import EnforceRequest, KeyRequest, TrailRequest
 
 _KEY_ID = re.compile(
     r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key/[A-Za-z0-9-]+|alias/[A-Za-z0-9/_-]+)"
