@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 from typing import Any
@@ -14,18 +15,20 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.splitter import parse_kv, split_args
 from ansible.utils.vars import load_extra_vars
 
-from ._variables import PREFIX, SETTABLE, VariablesError
+from ._variables import PREFIX, SETTABLE, VariablesError, in_their_types, refuse_unknown
 
 # Where Ansible leaves words that set nothing (ansible.parsing.splitter, parse_kv). They may be parts of a secret.
 _NO_VARIABLE = "_raw_params"
 # From this likeness on (difflib's ratio) a prefix is ours but for a letter: one letter for another comes to 0.933.
 _MISSPELT = 0.93
+# Each host may make something else of it.
+_TEMPLATE = re.compile(r"\{[{%#]")
 
 
 def refuse_extra(arguments: Mapping[str, Any], loader: Any) -> None:
-    """Raise VariablesError for a word that sets nothing, a misspelt prefix, or a variable of ours with two values.
+    """Raise VariablesError for a word that sets nothing, and for a variable of ours that cannot be meant.
 
-    `arguments` are those of ansible-playbook.
+    Here it is said once, however many hosts there are. `arguments` are those of ansible-playbook.
     """
     extra = load_extra_vars(loader)
     if _NO_VARIABLE in extra:
@@ -40,6 +43,8 @@ def refuse_extra(arguments: Mapping[str, Any], loader: Any) -> None:
     for name, value in _typed(arguments):
         if str(name).startswith(PREFIX) and values.setdefault(name, value) != value:
             raise VariablesError(f"-e sets {name} twice, to different values. Set it once.")
+    refuse_unknown(values)
+    in_their_types({name: value for name, value in values.items() if not _TEMPLATE.search(repr(value))})
 
 
 def _meant(name: str) -> str:

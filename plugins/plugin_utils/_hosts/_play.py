@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ansible.inventory.manager import InventoryManager, split_host_pattern
 
+from .._playbook import playbook_of_ours
 from ._extra_variables import refuse_extra
 from ._host_accounts import HostsError, is_slice
 from ._selection import UNREAD
@@ -23,8 +22,6 @@ _BATCH = re.compile(r"[0-9]+%?")
 _PERCENTAGE = re.compile(r"(100|[0-9]{1,2}(\.[0-9]+)?)%?")
 _ALL_AT_ONCE = ["100%"]
 _NEVER_TOO_MANY = 100
-_OURS = "aws_baseline.cloudtrail."
-_FOLDER = str(Path(__file__).resolve().parents[3] / "playbooks")
 # With these a run leaves out tasks that are tagged always.
 _SKIPPING = ("always", "tagged")
 
@@ -56,14 +53,9 @@ def patterns(
         raise HostsError(f"--skip-tags {','.join(sorted(skipped))} skips every task{nobody} Run it without.")
     # Where Ansible finds no such task, it runs none and ends green. A playbook of others may have it before ours.
     task, playbooks = arguments.get("start_at_task"), arguments.get("args") or ("",)
-    if task and all(map(_is_ours, playbooks)):
+    if task and all(map(playbook_of_ours, playbooks)):
         raise HostsError(f"--start-at-task {task} skips tasks of the role{nobody} Run it without.")
     return wanted
-
-
-def _is_ours(playbook: str) -> bool:
-    """Return whether an argument of ansible-playbook names a playbook of ours, by its name or by its path."""
-    return playbook.startswith(_OURS) or os.path.dirname(os.path.realpath(playbook)) == _FOLDER
 
 
 def refuse_unseen(play: Any, variables: Mapping[str, Any], templar: Any) -> None:

@@ -32,13 +32,12 @@ from ansible.parsing.splitter import parse_kv
 from ansible.utils.context_objects import CLIArgs
 
 from ...module_utils._printable import first_of, no_template, printable
+from .._playbook import PLAYBOOKS, playbook_of_ours
 
 # A variable and its value.
 _Item = tuple[Any, Any]
 
 PREFIX = "cloudtrail_kms_"
-PLAYBOOKS = "aws_baseline.cloudtrail."
-_OUR_PLAYBOOK = re.compile(rf"{re.escape(PLAYBOOKS)}(audit|enforce|join|provision_account|restore)(?:\.ya?ml)?")
 # What a restore takes of the variables of the enforcement: what opens the accounts, and what they are judged by. It is
 # not narrowed.
 _OF_A_RESTORE = frozenset(
@@ -51,7 +50,8 @@ _OF_A_RESTORE = frozenset(
 _MOST_NAMED = 5  # of the variables of others
 _OF_A_PLAN = ("--check", "--diff")
 _GREEN = (f"{PREFIX}fail_on", "never")
-_ENVIRONMENT = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION")
+_ENVIRONMENT = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_URL")
+_ENDPOINT = "AWS_ENDPOINT_URL"  # of all services, or with _ and the name of one
 _NO_INVENTORY = "/etc/ansible/hosts"  # what Ansible reads where neither the environment nor its configuration names one
 # What Ansible reads where ANSIBLE_CONFIG does not name another (Ansible Configuration Settings).
 _CONFIGURATIONS = ("ansible.cfg", "~/.ansible.cfg", "/etc/ansible/ansible.cfg")
@@ -70,8 +70,7 @@ _ONE_WORD = re.compile(r"[\w./:@+~-]+")
 def our_playbook(arguments: Mapping[str, Any]) -> str:
     """Return the name of the playbook that runs, if it is one alone and ours, or else an empty text."""
     (playbook, *others) = arguments.get("args") or ("",)
-    match = _OUR_PLAYBOOK.fullmatch(playbook)
-    return match[1] if match and not others else ""
+    return "" if others else playbook_of_ours(playbook)
 
 
 def undo(arguments: Mapping[str, Any], backup: str) -> str:
@@ -162,8 +161,11 @@ def _typed(
 
 
 def _environment(arguments: Mapping[str, Any]) -> str:
-    """Return what stands before a command: the profile, the region, and what names an inventory that was not typed."""
-    names = [*_ENVIRONMENT]
+    """Return what stands before a command: the profile, the region, the endpoints, and an inventory that was not typed.
+
+    Without an endpoint the command would be for another AWS than this run was.
+    """
+    names = [*_ENVIRONMENT, *sorted(name for name in os.environ if name.startswith(_ENDPOINT))]
     is_named = [*constants.DEFAULT_HOST_LIST] != [_NO_INVENTORY]
     # Without the variable that names none, another configuration may name one.
     may_be_named = any(Path(each).expanduser().is_file() for each in _CONFIGURATIONS)

@@ -116,3 +116,22 @@ def test_the_same_value_twice_and_one_that_replaces_that_of_a_file_are_taken(tmp
     file = tmp_path / "vars.yml"
     file.write_text("cloudtrail_kms_trails: c\n", encoding="utf-8")
     refuse("cloudtrail_kms_trails=a", f"@{file}", "cloudtrail_kms_trails=a", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("cloudtrail_kms_trial=a", "Unknown variable cloudtrail_kms_trial; did you mean cloudtrail_kms_trails"),
+        ("cloudtrail_kms_wait_timeout=soon", "cloudtrail_kms_wait_timeout.*we were unable to convert to int"),
+        ("cloudtrail_kms_trails=", "The variable cloudtrail_kms_trails is empty"),
+        ('{"cloudtrail_kms_key": {"alais": "alias/a"}}', r"unsupported: cloudtrail_kms_key.alais"),
+    ],
+)
+def test_a_value_that_no_host_can_take_is_refused_once_for_all_hosts(text: str, refused: str) -> None:
+    with pytest.raises(VariablesError, match=refused):
+        refuse(text)
+
+
+@pytest.mark.parametrize("value", ["'{{ x }}'", "null"])
+def test_what_a_host_may_make_of_a_template_is_left_to_it(value: str) -> None:
+    refuse(f"{{'cloudtrail_kms_wait_timeout': {value}, 'cloudtrail_kms_hosts': 'all'}}")
