@@ -32,7 +32,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissio
     PROVISIONING_ACTIONS,
     READER_ACTIONS,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import CREATED_FOR_TAG
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import CREATED_FOR_TAG
 
 FOLDER = Path(__file__).parents[1] / "docs" / "permissions"
 TEMPLATE = "member-roles.yml"

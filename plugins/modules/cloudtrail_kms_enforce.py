@@ -556,17 +556,21 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ..module_utils._aws import AwsError, Pace, Stop, collect_garbage_seldom, connect, on_signals
 from ..module_utils._backup import read_backups
-from ..module_utils._enforce_options import EITHER, enforce_spec, max_failures, to_request, wait_timeout
 from ..module_utils._model import BackupError
 from ..module_utils._module import Progress, fail
 from ..module_utils._options import (
+    EITHER,
     ArgumentError,
     audit_spec,
+    enforce_spec,
     lending,
+    max_failures,
     of_accounts,
     settings_of_owners,
+    to_request,
     to_scope,
     to_settings,
+    wait_timeout,
 )
 from ..module_utils._run import Run, Task, checked_path, end, enforce
 

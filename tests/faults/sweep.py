@@ -23,7 +23,7 @@ from unittest.mock import patch
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access, AwsError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import CREATED_FOR_TAG
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import CREATED_FOR_TAG
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Done, Run, RunOutcome
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import Role
 from tests.faults.subjects import HOME, Subject

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace import Pace
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import CREATED_FOR_TAG
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import CREATED_FOR_TAG
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Done, Run, RunOutcome, Task
 from tests import PATIENCE

@@ -39,7 +39,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Missing,
     ReadError,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import (
     keys_of_backup,
     make_restore_plans,
@@ -56,6 +55,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._m
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._ours import is_ours
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._request import Outcome, Request
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._validate import validate
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
     AccountScope,
     NamedRole,

@@ -15,11 +15,11 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _enforce_options as _enforce_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import AwsError
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Change
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _audit as _audit_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _common as _arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _enforce as _enforce_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Run, RunOutcome, Task
 from tests.random.accounts import ACCOUNT, Case
 from tests.random.organizations import reordered

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _enforce_options as _enforce_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _audit as _audit_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _common as _arguments
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import KeyRequest
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _enforce as _enforce_arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import KeyRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._scope import (
     AccountScope,
     NamedRole,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import EnforceRequest
 
 ROOT = Path(__file__).parents[2]
 SWITCHES = [each.name for each in fields(EnforceRequest) if isinstance(each.default, bool)]

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._enforce_options import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options._common import AUDIT_ACCOUNT_OPTIONS
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options._enforce import (
     ENFORCE_ACCOUNT_OPTIONS,
     own_spec,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options._common import AUDIT_ACCOUNT_OPTIONS
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._joint import AGREED
 
 ROOT = Path(__file__).parents[2]

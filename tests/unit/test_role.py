@@ -15,8 +15,8 @@ import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils import _enforce_options as _enforce_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _audit as _audit_arguments
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._options import _enforce as _enforce_arguments
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._variables import SPEC
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._reports import _report_file
 

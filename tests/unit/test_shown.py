@@ -23,8 +23,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._a
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import ReadError, Snapshot, TrailStatus
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._printable import printable
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run import _ending, _task
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._hosts._judgement import failures
 from ansible_collections.aws_baseline.cloudtrail.plugins.plugin_utils._terminal._table import render

@@ -8,18 +8,13 @@ from __future__ import annotations
 
 from ._audit import facts_spec, lending, settings_of_owners, to_scope, to_settings
 from ._common import (
-    ACCOUNT_ID,
     AUDIT_ACCOUNT_OPTIONS,
     JUDGING,
     PRINCIPAL_ARN,
-    REGION,
-    TRAIL_NAME,
     ArgumentError,
     audit_spec,
-    between,
-    check,
     named,
     of_accounts,
     of_options,
-    sweep_options,
 )
+from ._enforce import EITHER, ENFORCE_ACCOUNT_OPTIONS, enforce_spec, max_failures, own_spec, to_request, wait_timeout

@@ -14,7 +14,6 @@ from ._old_errors import changed_trails, delivered_since, without_old_errors
 from ._other_tools import left_to_owners
 from ._policy_back import KeyFact
 from ._predict import key_of, predicted_prerequisites
-from ._request import CREATED_FOR_TAG, EnforceRequest, KeyRequest, Targets, TrailRequest
 from ._requested_trail import new_bucket_region, requested_trail, with_requested_trail
 from ._restore import RestorePlans, SharedPolicy, best_known, keys_of_backup, make_restore_plans, plan_policy
 from ._undo import undos_of

@@ -14,8 +14,8 @@ from .._model import Bucket, Change, Fragment, Key, Trail
 from .._operations import WRITES
 from .._policy import parse, to_json
 from .._printable import printable
+from .._request import KeyRequest, TrailRequest
 from ._new_key import tags_of_new_key
-from ._request import KeyRequest, TrailRequest
 
 _ORDER = tuple(WRITES)
 

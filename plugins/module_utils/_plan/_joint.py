@@ -20,12 +20,12 @@ from .._model import PLACEHOLDER, Change, Key, KeyLookup, Reason, Snapshot, Trai
 from .._operations import WRITES
 from .._policy import Known
 from .._printable import unforeseen
+from .._request import MAY_DIFFER, EnforceRequest, RefusedError
 from ._changes import sort_changes
 from ._key_changes import key_changes, rotation
 from ._key_plan import KeyPlan, Plan, choose_key, key_account
 from ._make import prove_moves
 from ._predict import changed, key_of
-from ._request import MAY_DIFFER, EnforceRequest, RefusedError
 from ._warnings import size_warnings, stranger_warnings
 
 # A key by its ARN, and by the alias that it will get where it does not exist yet: until then all have one ARN.

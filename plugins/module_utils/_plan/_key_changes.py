@@ -12,10 +12,10 @@ from dataclasses import replace
 from .._checks import USABLE_STATES, Remedy, Settings
 from .._model import Change, Key, Options, ReadError
 from .._policy import MergeRefusedError, PolicyError, Required, merge, parse
+from .._request import EnforceRequest, KeyRequest, RefusedError
 from ._changes import cancel_key_deletion, create_alias, create_key, enable_key, enable_key_rotation, put_key_policy
 from ._key_plan import KeyPlan, step_of_owner
 from ._new_key import policy_of_new_key
-from ._request import EnforceRequest, KeyRequest, RefusedError
 from ._writable import why_not_writable
 
 _LEAVE_OUT = "leave the trail out with the option exceptions or the option trails"

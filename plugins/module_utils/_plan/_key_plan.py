@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 from .._checks import Remedy, Result, Settings, is_approved, role_of_key_owner
 from .._model import Change, Key, KeyLookup, Options, ReadError, Reason, Snapshot, is_denied, next_step
 from .._policy import NOTHING_KNOWN, Known, Required
+from .._request import CREATED_FOR_TAG, EnforceRequest, RefusedError
 from ._new_key import is_created_here, key_to_create, why_not_adopted
 from ._remedies import Intent, is_right_kind
-from ._request import CREATED_FOR_TAG, EnforceRequest, RefusedError
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from typing import cast
 
 from .._checks import RULES, AccountVerdict, Remedy, Settings, TrailVerdict, assess, subject_of
 from .._model import Bucket, Change, Finding, Key, KeyLookup, Missing, Reason, Snapshot, Trail
+from .._request import EnforceRequest, RefusedError, Targets
 from ._changes import sort_changes, update_trail
 from ._key_changes import key_changes, rotation
 from ._key_plan import KeyPlan, Plan, choose_key, key_account
 from ._policy_back import NEEDED_TO_DELIVER, delivery_doubts, is_worse
 from ._predict import predict
 from ._remedies import Intent, changes_no_longer_excepted, find_intents, is_named, may_write, unread
-from ._request import EnforceRequest, RefusedError, Targets
 from ._requested_trail import RequestedTrail, requested_changes
 from ._unseen import blind_moves, bucket_policy_error, in_all_regions
 from ._warnings import old_key_warnings, plan_warnings, stranger_warnings

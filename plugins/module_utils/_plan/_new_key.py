@@ -27,7 +27,7 @@ from .._policy import (
     parse,
     root_statement,
 )
-from ._request import CREATED_FOR_TAG, KeyRequest
+from .._request import CREATED_FOR_TAG, KeyRequest
 
 # Of one of these accounts a caller certainly is, or a service calls for it, where a statement demands it (KMS guide,
 # "AWS KMS condition keys"; "AWS global condition context keys", aws:SourceAccount).

@@ -13,9 +13,9 @@ from typing import TypeAlias
 from .._model import PLACEHOLDER, Change, Form, Fragment, ReadError, Reason, next_step
 from .._operations import WRITES
 from .._policy import listing
+from .._request import CREATED_FOR_TAG, EnforceRequest
 from ._fragments import fragment
 from ._key_plan import Plan
-from ._request import CREATED_FOR_TAG, EnforceRequest
 
 Tags: TypeAlias = Mapping[str, str] | ReadError
 

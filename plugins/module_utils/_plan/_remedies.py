@@ -12,7 +12,7 @@ from itertools import chain
 
 from .._checks import RULES, AccountVerdict, Remedy, TrailVerdict
 from .._model import AcceptedRisk, Finding, Key, Trail
-from ._request import EnforceRequest
+from .._request import EnforceRequest
 
 # A key that is there but does not work now is somebody's decision, or about to work: it is never replaced unasked.
 STATE_LEADS_TO: Mapping[str, Remedy] = {

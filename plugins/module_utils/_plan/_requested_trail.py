@@ -40,8 +40,8 @@ from .._policy import (
     parse,
     to_json,
 )
+from .._request import RefusedError, TrailRequest
 from ._changes import create_trail, put_bucket_policy, start_logging, update_trail
-from ._request import RefusedError, TrailRequest
 from ._unseen import in_all_regions
 
 TRAILS_PER_REGION = 5  # CloudTrail guide, "Quotas in AWS CloudTrail": not adjustable

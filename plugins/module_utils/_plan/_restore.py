@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 from .._checks import AccountVerdict, Settings
 from .._model import PLACEHOLDER, Backup, Bucket, Change, Key, Missing, ReadError, Reason, Replaced, Snapshot, Trail
 from .._policy import listing, parse, same_policy
+from .._request import EnforceRequest
 from ._changes import put_key_policy, update_trail
 from ._joint import not_planned
 from ._key_plan import Plan
 from ._new_key import has_policy_of_a_new_key
 from ._policy_back import KeyFact, Seen, concerned, is_back, key_to_restore, trails_of, who_needs_it, would_go_blind
 from ._predict import changed, predict
-from ._request import EnforceRequest
 from ._undo import Undo, Undos
 from ._unseen import blind_moves
 from ._warnings import plan_warnings

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from .._model import ACCOUNT_IN_NAME, Bucket, Change, Options, ReadError, Reason, Snapshot, Trail, is_denied, next_step
-from ._request import EnforceRequest
+from .._request import EnforceRequest
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from .._checks import (
 )
 from .._model import Change, Consequence, Key, KeyLookup, ReadError, Reason, Snapshot, Trail
 from .._policy import MAX_BYTES, Budget, Policy, is_arn
+from .._request import EnforceRequest, KeyRequest
 from ._new_key import policy_of, why_not_trusted
 from ._remedies import excepted_changes, may_write
-from ._request import EnforceRequest, KeyRequest
 from ._unseen import in_all_regions
 
 NEARLY_FULL = 0.8  # of a policy's largest size: room for some fifty more trails

@@ -14,7 +14,7 @@ from .._model import Change, Key, Reason, Snapshot
 from .._operations import Operation
 from .._permissions import iam_action
 from .._policy import Outcome, Policy, PolicyError, Request, Statement, decide, parse, write_request
-from ._request import EnforceRequest
+from .._request import EnforceRequest
 
 _ROLE_OR_USER = re.compile(r"arn:[a-z-]+:iam::\d{12}:(role|user)/[\w+=,.@/-]+", re.ASCII)
 

@@ -24,15 +24,11 @@ from .._aws import (
 from .._checks import AccountVerdict, assess
 from .._model import Change, Key, KeyLookup, Missing, ReadError, Reason, Snapshot
 from .._plan import (
-    CREATED_FOR_TAG,
-    EnforceRequest,
     KeyFact,
     Plan,
     RestorePlans,
     SharedKey,
     SharedPolicy,
-    Targets,
-    TrailRequest,
     best_known,
     create_bucket,
     keys_of_backup,
@@ -49,6 +45,7 @@ from .._plan import (
     undos_of,
     with_requested_trail,
 )
+from .._request import CREATED_FOR_TAG, EnforceRequest, Targets, TrailRequest
 from ._task import Run, Task
 
 

@@ -13,7 +13,8 @@ from typing import Any
 from .._checks import AccountVerdict, Settings, calls_of_readers, keys_needing_second_policy
 from .._model import Backup, Change, LeftToOwnerError, ReaderCalls, Reason, Snapshot
 from .._module import Progress
-from .._plan import EnforceRequest, RestorePlans
+from .._plan import RestorePlans
+from .._request import EnforceRequest
 from .._scope import AccountScope, Scope
 
 

@@ -17,8 +17,7 @@ from ansible import constants
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.validation import check_mutually_exclusive
 
-from ...module_utils._enforce_options import EITHER, to_request
-from ...module_utils._options import ArgumentError, to_scope, to_settings
+from ...module_utils._options import EITHER, ArgumentError, to_request, to_scope, to_settings
 from ._host_accounts import HostAccount, HostsError, host_account
 from ._per_account import different
 from ._run_options import OF_THE_TASKS, module_options, of_accounts, of_hosts

@@ -15,8 +15,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.utils.path import unfrackpath
 
-from ...module_utils._enforce_options import ENFORCE_ACCOUNT_OPTIONS
-from ...module_utils._options import AUDIT_ACCOUNT_OPTIONS
+from ...module_utils._options import AUDIT_ACCOUNT_OPTIONS, ENFORCE_ACCOUNT_OPTIONS
 from ...module_utils._printable import no_template
 from .._reports import objects_of, passing_directory
 from ._variables import AUDIT_SPEC, ENFORCE_SPEC, OF_A_RUN, PREFIX, SPEC, options, refuse_unknown

@@ -16,8 +16,7 @@ from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 
-from ...module_utils._enforce_options import own_spec
-from ...module_utils._options import audit_spec
+from ...module_utils._options import audit_spec, own_spec
 from .._reports import CIS_VERSIONS, DEFAULT_CIS_VERSION, FORMATS
 from ._judgement import FAILING
 

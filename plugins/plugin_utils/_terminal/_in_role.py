@@ -10,9 +10,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ...module_utils._enforce_options import own_spec
 from ...module_utils._model import named_options
-from ...module_utils._options import audit_spec, of_options
+from ...module_utils._options import audit_spec, of_options, own_spec
 from .._reports import accounts_of
 from ._screen import text_of
 from ._table import not_entered

@@ -23,7 +23,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._pace
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._facts import facts
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Backup, Change
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._changes import diff
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._enforce import enforce
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import (
     Done,

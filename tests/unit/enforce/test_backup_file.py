@@ -26,8 +26,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Change,
     Replaced,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._undo import undos_of
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._backup_file import BackupFile
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Task
 from tests.unit.enforce.lab import Lab, meanwhile

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import (
     CREATED_FOR_TAG,
     EnforceRequest,
     KeyRequest,

@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import CREATED_FOR_TAG
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import CREATED_FOR_TAG
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Outcome, Task
 from tests.unit.enforce.creating import ACCOUNT, ALL, BUCKET, HOME, TRAIL, TRAIL_ARN, create, with_bucket
 from tests.unit.enforce.lab import Lab

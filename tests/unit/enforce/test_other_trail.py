@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks import Settings
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import (
     EnforceRequest,
     KeyRequest,
     TrailRequest,

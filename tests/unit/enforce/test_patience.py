@@ -16,7 +16,7 @@ from botocore.parsers import ResponseParserError
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws import _access
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._aws._access import Access
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import CREATED_FOR_TAG
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import CREATED_FOR_TAG
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Run, Task
 from tests.unit.enforce.lab import Clock, Lab, statuses
 from tests.unit.modules import clock_off_by

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Key, ReadError
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, KeyRequest
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import EnforceRequest, KeyRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._run._task import Task
 from tests.unit.enforce.lab import HOME, Lab, comparable, comparable_changes, statuses
 from tests.unit.enforce.many import REQUEST, served, troubles

@@ -19,7 +19,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._permissio
     ENFORCEMENT_ACTIONS,
     IAM_ACTIONS,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import (
     EnforceRequest,
     KeyRequest,
     TrailRequest,

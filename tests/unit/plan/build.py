@@ -21,7 +21,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._key_plan import Plan
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._make import make_plan, regions_in_need
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, Targets
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import EnforceRequest, Targets
 from tests.unit.checks import build
 
 OTHER_ARN = f"arn:aws:kms:us-east-1:{build.ACCOUNT}:key/99999999-2222-3333-4444-555555555555"

@@ -27,7 +27,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._joi
     with_created,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._make import make_plan, regions_in_need
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import (
     MAY_DIFFER,
     EnforceRequest,
     KeyRequest,

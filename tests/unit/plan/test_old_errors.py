@@ -23,7 +23,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     TrailStatus,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import without_old_errors
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import EnforceRequest
 from tests.unit.checks import build
 from tests.unit.plan.build import BARE, GIVEN, NOTHING, OTHER_ARN, plan, target
 

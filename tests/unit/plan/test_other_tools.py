@@ -18,11 +18,11 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._fragments import fragment
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._key_plan import Plan
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._other_tools import left_to_owners
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import policy_meaning
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import (
     CREATED_FOR_TAG,
     EnforceRequest,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import policy_meaning
 from tests.other_tools import blocks_of_terraform, policy_of_terraform, problems_of_cloudformation
 from tests.unit.checks import build
 

@@ -20,12 +20,12 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     TrailStatus,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._changes import diff
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import (
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _budget
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import (
     CREATED_FOR_TAG,
     EnforceRequest,
     KeyRequest,
 )
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _budget
 from tests.unit.checks import build
 from tests.unit.plan.build import (
     ALIAS,

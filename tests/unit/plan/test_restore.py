@@ -26,7 +26,6 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _policy_back
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._key_plan import Plan
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import make_restore_plans
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._undo import undos_of
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _budget, _ours
@@ -36,6 +35,7 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._m
     Required,
     merge,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import EnforceRequest
 from tests.unit.checks import build
 from tests.unit.plan.test_trust import ADMINISTRATION, ANALYST, BORN, EVERYBODY, READERS
 from tests.unit.policy.strategies import documents

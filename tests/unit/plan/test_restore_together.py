@@ -25,11 +25,11 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     Trail,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan import _restore, _undo
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._restore import RestorePlans
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._comparison import same_policy
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._document import parse
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy._merge import Required, merge
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import EnforceRequest
 from tests.unit.checks import build
 
 SECURITY, A, B, C = "555555555555", "111111111111", "222222222222", "333333333333"

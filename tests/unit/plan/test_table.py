@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._rules import RULES, Remedy, Rule
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Result, Settings, Subject
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Missing, TrailStatus
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, KeyRequest
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import EnforceRequest, KeyRequest
 from tests.unit.checks import build
 from tests.unit.plan.build import (
     ALIAS,

@@ -19,8 +19,8 @@ from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model imp
     KeyLookup,
 )
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._key_plan import Plan
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, KeyRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _ours
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import EnforceRequest, KeyRequest
 from tests.unit.checks import build
 from tests.unit.plan.build import BARE, NOTHING, orphan, plan, steps
 

@@ -15,8 +15,8 @@ import pytest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._checks._subject import Settings
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._model import Level, Missing
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._joint import Part, SharedKey, plan_key_anew
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._policy import _budget
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import EnforceRequest
 from tests.unit.checks import build
 from tests.unit.plan.build import ALIAS, BARE, GIVEN, NEW_ARN, OTHER_ARN, plan, target
 

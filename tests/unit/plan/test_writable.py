@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._request import EnforceRequest, KeyRequest
 from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._plan._writable import (
     of_another_partition,
     why_not_writable,
 )
+from ansible_collections.aws_baseline.cloudtrail.plugins.module_utils._request import EnforceRequest, KeyRequest
 from tests.unit.checks import build
 from tests.unit.plan.build import BARE, GIVEN, plan, steps, target
 

@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options of `cloudtrail_kms_enforce` alone, and their way into the words of planning (EnforceRequest).
-
-They stand apart from those of an audit, which so needs nothing of what plans.
-"""
+"""The options of `cloudtrail_kms_enforce` alone, and the request that they make (EnforceRequest)."""
 
 from __future__ import annotations
 
@@ -14,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from ._options import (
+from .._request import EnforceRequest, KeyRequest, TrailRequest
+from ._common import (
     ACCOUNT_ID,
     AUDIT_ACCOUNT_OPTIONS,
     PRINCIPAL_ARN,
@@ -25,7 +23,6 @@ from ._options import (
     check,
     sweep_options,
 )
-from ._plan import EnforceRequest, KeyRequest, TrailRequest
 
 _KEY_ID = re.compile(
     r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key/[A-Za-z0-9-]+|alias/[A-Za-z0-9/_-]+)"
