@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -21,7 +22,8 @@ from ._variables import PREFIX, SETTABLE, VariablesError, in_their_types, refuse
 _NO_VARIABLE = "_raw_params"
 # From this likeness on (difflib's ratio) a prefix is ours but for a letter: one letter for another comes to 0.933.
 _MISSPELT = 0.93
-# Each host may make something else of it.
+# What is of a vault is neither of these; it is decrypted where a host uses it.
+_PLAIN = (str, int, float, date, type(None))
 _TEMPLATE = re.compile(r"\{[{%#]")
 
 
@@ -40,11 +42,32 @@ def refuse_extra(arguments: Mapping[str, Any], loader: Any) -> None:
         if meant and not name.startswith(PREFIX):
             raise VariablesError(f"-e sets {name}, which is no variable of this collection; did you mean {meant}?")
     values: dict[str, Any] = {}
-    for name, value in _typed(arguments):
-        if str(name).startswith(PREFIX) and values.setdefault(name, value) != value:
-            raise VariablesError(f"-e sets {name} twice, to different values. Set it once.")
-    refuse_unknown(values)
-    in_their_types({name: value for name, value in values.items() if not _TEMPLATE.search(repr(value))})
+    for name, value in ((str(name), value) for name, value in _typed(arguments)):
+        if name.startswith(PREFIX) and all(isinstance(each, _PLAIN) for each in _leaves(value)):
+            each = _as_meant(name, value)
+            if values.setdefault(name, each) != each:
+                raise VariablesError(f"-e sets {name} twice, to different values. Set it once.")
+
+
+def _as_meant(name: str, value: Any) -> Any:
+    """Return the value of an option in its type, and any other value, or one that each host may template, as it is.
+
+    Raises VariablesError for a name that is none of ours, and for a value that is not of its type.
+    """
+    refuse_unknown([name])
+    if any(isinstance(each, str) and _TEMPLATE.search(each) for each in _leaves(value)):
+        return value
+    return in_their_types({name: value}) or value
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """Yield what mappings and lists hold in the end."""
+    if isinstance(value, Mapping):
+        yield from (leaf for pair in value.items() for each in pair for leaf in _leaves(each))
+    elif isinstance(value, list):
+        yield from (leaf for each in value for leaf in _leaves(each))
+    else:
+        yield value
 
 
 def _meant(name: str) -> str:
