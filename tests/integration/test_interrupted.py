@@ -36,9 +36,9 @@ WRITTEN = ["CreateKey", "CreateAlias", "UpdateTrail"]
 
 @pytest.fixture
 def aws() -> Iterator[FakeAws]:
-    """An account with one trail to encrypt, whose UpdateTrail takes a while."""
+    """An account with one trail to encrypt. UpdateTrail takes so long that a busy machine sees it under way."""
     with FakeAws.start("fresh") as started:
-        started.add_fault(action="cloudtrail:UpdateTrail", delay_ms=4000)
+        started.add_fault(action="cloudtrail:UpdateTrail", delay_ms=10_000)
         yield started
 
 
