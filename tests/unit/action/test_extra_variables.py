@@ -138,11 +138,6 @@ def test_what_a_host_may_make_of_a_template_is_left_to_it(value: str) -> None:
     refuse(f"{{'cloudtrail_kms_wait_timeout': {value}, 'cloudtrail_kms_hosts': 'all'}}")
 
 
-@pytest.mark.parametrize("text", ["[true]", "{a: [1, 2.5, null]}", "2026-12-01"])
-def test_a_value_of_any_form_is_left_to_its_variable(text: str) -> None:
-    refuse(f"{{'x': {text}}}")
-
-
 def test_a_value_of_a_vault_is_left_to_the_hosts(tmp_path: Path) -> None:
     """Here it is not decrypted: its type is not known, nor whether it is the same as another."""
     (tmp_path / "password").write_text("pw", encoding="utf-8")
@@ -150,8 +145,8 @@ def test_a_value_of_a_vault_is_left_to_the_hosts(tmp_path: Path) -> None:
     encrypt = ["ansible-vault", "encrypt_string", *with_password, "true"]
     secret = subprocess.run(encrypt, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     value = "!vault " + json.dumps("\n".join(line.strip() for line in secret.splitlines()[1:]))
-    names = ("require_organization_trail", "trails", "assume_role: {{external_id", "key: {{alias")
-    texts = (f"{{cloudtrail_kms_{name}: {value}{'}' * (1 + name.count('{{'))}".replace("{{", "{") for name in names)
+    options = (f"require_organization_trail: {value}", f"trails: {value}", f"key: {{alias: {value}}}")
+    texts = [f"{{cloudtrail_kms_{option}}}" for option in options]
     command = ["ansible-playbook", "aws_baseline.cloudtrail.audit", *with_password]
     command += [word for text in texts for word in ("-e", text)]
     printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout
